@@ -1,0 +1,10 @@
+import type { Credentials } from '@callfs/core';
+
+/** Who is asking: what a key stands for. Frozen for the length of a request. */
+export interface Identity extends Credentials {
+  readonly user: string;
+  /** Bits that new files and directories do not get. */
+  readonly umask: number;
+  /** Names the key in logs and metrics without telling it: the first 8 hexadecimal digits of its SHA-256. */
+  readonly keyId: string;
+}

@@ -1,0 +1,1 @@
+export type { FenceSource, HeldLock, LockOptions, LockPurpose } from './lock-contract';

@@ -1,0 +1,23 @@
+export type { Principal, PrincipalRequest } from './principal';
+export {
+  MetadataStore,
+  type AttributeChanges,
+  type AuthorisedPath,
+  type CollectableContent,
+  type CommitGuard,
+  type CopyAttributes,
+  type ListPosition,
+  type ListQuery,
+  type MetadataStatistics,
+  type NewAttributes,
+  type NewContent,
+  type NewDirectory,
+  type NewName,
+  type PathStep,
+  type QueryObserver,
+  type Resolution,
+  type SharedContent,
+  type SortKey,
+  type Target,
+  type TreeAccess,
+} from './metadata-store';

@@ -1,0 +1,243 @@
+import type {
+  AccessAttributes,
+  ContentId,
+  Credentials,
+  DirectoryEntry,
+  EpochNs,
+  FileType,
+  Inode,
+  InodeId,
+  Replica,
+} from '@callfs/core';
+import type { Principal, PrincipalRequest } from './principal';
+
+/** What a path led to: `inodes[0]` is `/`, `inodes[i]` what the first `i` names lead to. */
+export interface Resolution {
+  /** Ends where a name is missing, or after the first inode that is not a directory. */
+  readonly inodes: readonly Inode[];
+  /** The bytes of the last inode's content when they were asked for, all names led to it and it is inline; else null. */
+  readonly data: Buffer | null;
+}
+
+/** One inode of a path as the caller was judged by it. */
+export interface PathStep extends AccessAttributes {
+  readonly id: InodeId;
+}
+
+/**
+ * A path as it was when the caller was authorised: `steps[0]` is `/`, `steps[i]` what the first `i` names led to.
+ * A commit goes through only if the same names still lead to the same inodes with the same access attributes;
+ * otherwise it is a `CONFLICT` and changes nothing. So permissions are judged outside and hold inside.
+ */
+export interface AuthorisedPath {
+  readonly names: readonly string[];
+  readonly steps: readonly PathStep[];
+}
+
+export interface NewAttributes extends AccessAttributes {
+  /** Both now, when not given. */
+  readonly atimeNs?: EpochNs;
+  readonly mtimeNs?: EpochNs;
+}
+
+/** A directory to make on the way to a new name. */
+export interface NewDirectory extends AccessAttributes {
+  readonly name: string;
+}
+
+/** Where a new name comes to stand: `missing` directories are made below `directory`, in order, then the name in the last. */
+export interface NewName {
+  readonly directory: AuthorisedPath;
+  readonly missing: readonly NewDirectory[];
+  readonly name: string;
+}
+
+/** A content whose bytes are durable already, or come with the commit. */
+export interface NewContent {
+  readonly size: number;
+  readonly sha256: string;
+  readonly backend: string;
+  readonly instanceId: string;
+  /** The bytes themselves when they are kept inline; then `replicas` is empty. */
+  readonly data: Buffer | null;
+  readonly replicas: readonly Replica[];
+}
+
+/** The content that another file has; a copy shares it. `CONFLICT` when it is gone. */
+export interface SharedContent {
+  readonly copyOf: ContentId;
+}
+
+export interface AttributeChanges {
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly atimeNs?: EpochNs;
+  readonly mtimeNs?: EpochNs;
+  readonly contentType?: string | null;
+}
+
+/** An inode that must still be at `path`, in this version. */
+export interface Target {
+  readonly path: AuthorisedPath;
+  readonly version: number;
+}
+
+/** The rule by which the store refuses a whole tree inside the transaction: `PERMISSION_DENIED` with the path below it. */
+export interface TreeAccess {
+  readonly caller: Credentials;
+  /** `remove`: write and search on each directory that holds something, and its sticky bit; `copy`: read and search on directories, read on files. */
+  readonly action: 'remove' | 'copy';
+}
+
+/** How the copies of a tree are owned: mode is the source's `0777` without `umask`, with `directoryBits` added to directories. */
+export interface CopyAttributes {
+  readonly uid: number;
+  readonly gid: number;
+  readonly umask: number;
+  readonly directoryBits: number;
+}
+
+/** Proof of a lock: refused with `STALE_LOCK` when a higher fence was raised for one of its names. */
+export interface CommitGuard {
+  readonly lockNames: readonly string[];
+  readonly fence: number;
+}
+
+export type SortKey = 'name' | 'size' | 'mtime';
+
+/** Where a page ends and the next begins: the sort value (absent when sorting by name) and the name. */
+export interface ListPosition {
+  readonly value?: bigint;
+  readonly name: string;
+}
+
+export interface ListQuery {
+  readonly directory: InodeId;
+  readonly sort: SortKey;
+  readonly order: 'asc' | 'desc';
+  readonly limit: number;
+  readonly after?: ListPosition;
+  readonly type?: FileType;
+}
+
+/** A content nobody refers to any more. */
+export interface CollectableContent {
+  readonly contentId: ContentId;
+  readonly replicas: readonly Replica[];
+}
+
+export interface MetadataStatistics {
+  readonly files: number;
+  readonly directories: number;
+  readonly inlineBytes: number;
+  readonly blobBytes: number;
+}
+
+/** Told of every call, for the metrics: what it was and how long it took. */
+export type QueryObserver = (operation: string, seconds: number) => void;
+
+/**
+ * The tree: inodes, names and contents. One call is one transaction, durable when it resolves; each is all or
+ * nothing. `CONFLICT` says that what the caller read has changed: read again, judge again, try again. Names are
+ * compared and sorted by their UTF-8 bytes. Every failure of the engine is `METADATA_UNAVAILABLE` with its cause.
+ * Everything a call has acknowledged is seen by every later `resolve` and `list`, on every node.
+ */
+export abstract class MetadataStore {
+  /** `sqlite` or `postgres`. */
+  abstract readonly name: string;
+
+  /** Walks `names` from the root in one round trip; symbolic links are not followed. */
+  abstract resolve(names: readonly string[], options?: { data?: boolean }): Promise<Resolution>;
+
+  /** The bytes of an inline content; `FILE_NOT_FOUND` when it is gone. */
+  abstract readInline(content: ContentId): Promise<Buffer>;
+
+  /** One page of a directory, by keyset; fewer than `limit` entries only on the last. Empty when the directory is gone. */
+  abstract list(query: ListQuery): Promise<DirectoryEntry[]>;
+
+  /** `CONFLICT` when the name exists. */
+  abstract createFile(
+    at: NewName,
+    attributes: NewAttributes,
+    content: NewContent | SharedContent,
+    contentType: string | null,
+    guard?: CommitGuard,
+  ): Promise<Inode>;
+
+  /** `CONFLICT` when the name exists. */
+  abstract createDirectory(at: NewName, attributes: NewAttributes, guard?: CommitGuard): Promise<Inode>;
+
+  /** `CONFLICT` when the name exists. */
+  abstract createSymlink(at: NewName, attributes: NewAttributes, target: string, guard?: CommitGuard): Promise<Inode>;
+
+  /** Gives a file new content, in place: the inode stays, `mtime` and `ctime` are now unless `changes` say otherwise. */
+  abstract replaceContent(
+    target: Target,
+    content: NewContent | SharedContent,
+    changes: AttributeChanges,
+    guard?: CommitGuard,
+  ): Promise<Inode>;
+
+  abstract setAttributes(target: Target, changes: AttributeChanges, guard?: CommitGuard): Promise<Inode>;
+
+  /** A file, a link or an empty directory. `DIRECTORY_NOT_EMPTY`. */
+  abstract remove(target: Target, guard?: CommitGuard): Promise<void>;
+
+  /** A directory with everything below it, at once for every reader. `PERMISSION_DENIED` by `access` (none: no check). */
+  abstract removeTree(target: Target, access: TreeAccess | null, guard?: CommitGuard): Promise<void>;
+
+  /**
+   * rename(2): the inode keeps its number, `replaced` is what must stand at the new name (null: nothing). A file
+   * replaces a file or link, a directory an empty directory; the caller has judged that. `DIRECTORY_NOT_EMPTY`.
+   */
+  abstract move(
+    source: Target,
+    to: NewName,
+    replaced: { id: InodeId; version: number } | null,
+    guard?: CommitGuard,
+  ): Promise<Inode>;
+
+  /** Copies a directory and everything below it to a name that must not exist, sharing contents: no bytes move. */
+  abstract copyTree(
+    source: Target,
+    to: NewName,
+    attributes: CopyAttributes,
+    access: TreeAccess | null,
+    guard?: CommitGuard,
+  ): Promise<Inode>;
+
+  /** A number above every one given or raised before (on any node). */
+  abstract nextFence(): Promise<number>;
+
+  /** From here on no commit whose guard names one of these locks with a fence given before goes through. */
+  abstract raiseFence(lockNames: readonly string[]): Promise<void>;
+
+  /** Deletes up to `limit` rows of removed trees; resolves to how many there were (0: nothing left to do). */
+  abstract reap(limit: number): Promise<number>;
+
+  /** Contents without a reference whose time has come, oldest first. */
+  abstract collectable(now: EpochNs, limit: number): Promise<CollectableContent[]>;
+
+  /** Their blobs are gone: forget them. */
+  abstract forget(contents: readonly ContentId[]): Promise<void>;
+
+  /** Those of `keys` that a content (collectable ones included) refers to on this backend and instance. */
+  abstract knownKeys(backend: string, instanceId: string, keys: readonly string[]): Promise<Set<string>>;
+
+  abstract principals(): Promise<Principal[]>;
+
+  /**
+   * Makes sure that these users and groups exist and resolves to all of them. A number that is not asked for is
+   * chosen once (from 1000) and kept. `INVALID_REQUEST` when a name or number is taken by another.
+   */
+  abstract ensurePrincipals(wanted: readonly PrincipalRequest[]): Promise<Principal[]>;
+
+  abstract statistics(): Promise<MetadataStatistics>;
+
+  /** Resolves when the engine answers; `METADATA_UNAVAILABLE` when it does not. */
+  abstract ping(): Promise<void>;
+
+  /** Waits for the transactions under way and lets go of the engine. */
+  abstract close(): Promise<void>;
+}

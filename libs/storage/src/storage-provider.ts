@@ -1,0 +1,74 @@
+import type { ByteRange, StorageKey } from '@callfs/core';
+
+export interface StoredObject {
+  readonly key: StorageKey;
+  /** Bytes of content, whatever else the backend keeps beside them. */
+  readonly size: number;
+}
+
+/**
+ * Bytes on their way out. A chunk's memory may be used again once the next chunk is asked for: a consumer that keeps
+ * one longer copies it. Leaving the loop early (`break`, a throw) releases everything.
+ */
+export type BlobBody = AsyncIterable<Buffer>;
+
+export interface WriteOptions {
+  /** What the body must come to, in bytes, when that is known. */
+  readonly size?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions {
+  readonly range?: ByteRange;
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes of the medium below a backend. */
+export interface Capacity {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+/**
+ * Keeps immutable bytes under opaque keys. Safe for concurrent use. Native failures become `CallfsError` with their
+ * cause: `INSUFFICIENT_STORAGE` (ENOSPC, EDQUOT), otherwise `BACKEND_UNAVAILABLE`. A key is written once, ever.
+ */
+export abstract class StorageProvider {
+  /** `localfs`, `s3`, …: the `backend_type` of the API. */
+  abstract readonly name: string;
+
+  /**
+   * All or nothing: on failure or abort nothing remains and the error is the body's, the signal's reason or the
+   * backend's. `CONTENT_LENGTH_MISMATCH` when `size` is not met exactly. Durable when it resolves. The body's chunks
+   * are the caller's again once the next one is asked for.
+   */
+  abstract write(key: StorageKey, body: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<StoredObject>;
+
+  /**
+   * `FILE_NOT_FOUND` before any byte flows. Bytes that are not those written (a flipped bit, a short file) are never
+   * handed on: the iteration throws `BACKEND_UNAVAILABLE` instead. The range lies inside the object.
+   */
+  abstract read(key: StorageKey, options?: ReadOptions): Promise<BlobBody>;
+
+  /** `FILE_NOT_FOUND`. */
+  abstract stat(key: StorageKey): Promise<StoredObject>;
+
+  /** Resolves when it is gone, also when it was already. */
+  abstract delete(key: StorageKey): Promise<void>;
+
+  /** Everything that is complete, in no order. */
+  abstract list(): AsyncIterable<StoredObject>;
+
+  /** Makes sure that the backend can be written to now; throws as `write` would. */
+  abstract check(): Promise<void>;
+
+  /** The commit that refers to `key` is durable (or will never come, after `delete`): it needs no watching any more. */
+  settle?(key: StorageKey): Promise<void>;
+
+  /** What was written but not settled before this process started: after a crash, each is to be settled or deleted. */
+  unsettled?(): AsyncIterable<StorageKey>;
+
+  capacity?(): Promise<Capacity>;
+
+  abstract close(): Promise<void>;
+}
