@@ -14,6 +14,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 120_000,
     reporters: ['default'],
+    // The servers that the tests start are processes of their own, which want a core as well.
     maxWorkers: 2,
+    globalSetup: ['test/support/leak-check.ts'],
   },
 });

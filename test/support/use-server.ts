@@ -1,0 +1,38 @@
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { startServer, type ServerOptions, type TestServer } from './server';
+
+/**
+ * One server for the tests of a file (or a `describe`): started before them, stopped after them with a clean exit.
+ * When a test fails, what the server said meanwhile is printed.
+ */
+export function useServer(options: ServerOptions = {}): TestServer {
+  let server: TestServer | undefined;
+  let said = 0;
+
+  beforeAll(async () => {
+    server = await startServer(options);
+  });
+
+  afterEach(({ task }) => {
+    const output = server?.output ?? '';
+    if (task.result?.state === 'fail') console.error(`The server during "${task.name}":\n${output.slice(said).slice(-8_000)}`);
+    said = output.length;
+  });
+
+  afterAll(async () => {
+    try {
+      if (server?.running) await server.stop();
+    } finally {
+      await server?.remove();
+    }
+  });
+
+  // The tests are declared before the server runs, so they hold this stand-in.
+  return new Proxy({} as TestServer, {
+    get: (_, property) => {
+      if (!server) throw new Error('The server is not running yet: use it inside a test or a hook.');
+      const value: unknown = Reflect.get(server, property, server);
+      return typeof value === 'function' ? (value as (...args: unknown[]) => unknown).bind(server) : value;
+    },
+  });
+}
