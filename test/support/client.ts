@@ -38,6 +38,34 @@ export class Answer {
   }
 }
 
+/** One entry of a listing. */
+export interface Entry {
+  readonly name: string;
+  readonly path: string;
+  readonly type: 'file' | 'directory' | 'symlink';
+  readonly size: number;
+  readonly mode: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly owner: string;
+  readonly group: string;
+  readonly mtime: string;
+  readonly atime: string;
+  readonly ctime: string;
+  readonly etag?: string;
+  readonly nlink: number;
+  readonly target?: string;
+}
+
+/** The entries of a listing, in its order. */
+export function entries(listing: Answer): Entry[] {
+  if (listing.status !== 200) throw new Error(`No listing: ${listing.outcome} ${listing.text.slice(0, 200)}`);
+  return listing.json.items as Entry[];
+}
+
+export const names = (listing: Answer): string[] => entries(listing).map(({ name }) => name);
+export const paths = (listing: Answer): string[] => entries(listing).map(({ path }) => path);
+
 export interface RequestOptions {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: Body;

@@ -1,4 +1,4 @@
-import type { Client } from './client';
+import { entries, type Client } from './client';
 import { type Random } from './random';
 
 /** A directory tree: relative paths, parents before what is in them. */
@@ -32,10 +32,9 @@ export async function plantTree(client: Client, root: string, tree: Tree): Promi
 /** Reads back what is under `root`; compare it with the tree that was planted. */
 export async function harvestTree(client: Client, root: string): Promise<Tree> {
   const listing = await client.list(root, { recursive: true, limit: 10_000 });
-  if (listing.status !== 200) throw new Error(`Listing ${root}: ${listing.outcome}`);
   const directories: string[] = [];
   const files = new Map<string, Buffer>();
-  for (const entry of listing.json.items as { path: string; type: string }[]) {
+  for (const entry of entries(listing)) {
     const relative = entry.path.slice(root.length + 1);
     if (entry.type === 'directory') directories.push(relative);
     else files.set(relative, (await client.get(entry.path)).body);
