@@ -7,6 +7,6 @@ export function newStorageKey(): StorageKey {
   return randomBytes(16).toString('hex');
 }
 
-export function isStorageKey(text: string): text is StorageKey {
+export function isStorageKey(text: string): boolean {
   return /^[0-9a-f]{32}$/.test(text);
 }

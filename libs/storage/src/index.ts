@@ -2,7 +2,11 @@ export {
   StorageProvider,
   type BlobBody,
   type Capacity,
+  type ListedObject,
   type ReadOptions,
   type StoredObject,
   type WriteOptions,
 } from './storage-provider';
+export { StorageProviders } from './storage-providers';
+export { StorageModule, type StorageModuleOptions } from './storage.module';
+export { openLocalfs, type LocalfsOptions, type LocalfsProvider } from './localfs/localfs-provider';

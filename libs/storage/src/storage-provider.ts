@@ -6,6 +6,12 @@ export interface StoredObject {
   readonly size: number;
 }
 
+/** What a sweep sees of an object. */
+export interface ListedObject extends StoredObject {
+  /** When it was written, by the backend's clock: a sweep spares what is younger than any write in flight. */
+  readonly modifiedMs: number;
+}
+
 /**
  * Bytes on their way out. A chunk's memory may be used again once the next chunk is asked for: a consumer that keeps
  * one longer copies it. Leaving the loop early (`break`, a throw) releases everything.
@@ -57,7 +63,7 @@ export abstract class StorageProvider {
   abstract delete(key: StorageKey): Promise<void>;
 
   /** Everything that is complete, in no order. */
-  abstract list(): AsyncIterable<StoredObject>;
+  abstract list(): AsyncIterable<ListedObject>;
 
   /** Makes sure that the backend can be written to now; throws as `write` would. */
   abstract check(): Promise<void>;

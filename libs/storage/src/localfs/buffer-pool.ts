@@ -1,0 +1,53 @@
+import { BLOCK_BYTES, FOOTER_BYTES, SUM_BYTES } from './blob-format';
+
+/** Content that one buffer takes; each has room for the sums and the footer of that much as well. */
+export const SMALL_CONTENT_BYTES = BLOCK_BYTES;
+export const LARGE_CONTENT_BYTES = 16 * BLOCK_BYTES;
+
+const SMALL_BYTES = SMALL_CONTENT_BYTES + SUM_BYTES + FOOTER_BYTES;
+const LARGE_BYTES = LARGE_CONTENT_BYTES + 16 * SUM_BYTES + FOOTER_BYTES;
+
+export interface BufferLimits {
+  /** Large buffers in use at once; who asks for more works with small ones, slower, in bounded memory. */
+  readonly largeInUse: number;
+  /** Buffers kept for the next user. */
+  readonly largeKept: number;
+  readonly smallKept: number;
+}
+
+const DEFAULT_LIMITS: BufferLimits = { largeInUse: 64, largeKept: 16, smallKept: 64 };
+
+/** Buffers that are used again, across all transfers of a provider. */
+export class BufferPool {
+  private readonly small: Buffer[] = [];
+  private readonly large: Buffer[] = [];
+  private largeInUse = 0;
+
+  constructor(private readonly limits: BufferLimits = DEFAULT_LIMITS) {}
+
+  takeSmall(): Buffer {
+    return this.small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
+  }
+
+  /** A large buffer while there are any, else a small one. */
+  takeLarge(): Buffer {
+    if (this.largeInUse >= this.limits.largeInUse) return this.takeSmall();
+    this.largeInUse++;
+    return this.large.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
+  }
+
+  /** Nobody, no pending system call either, touches the buffer any more. */
+  give(buffer: Buffer): void {
+    if (buffer.length === LARGE_BYTES) {
+      this.largeInUse--;
+      if (this.large.length < this.limits.largeKept) this.large.push(buffer);
+    } else if (this.small.length < this.limits.smallKept) {
+      this.small.push(buffer);
+    }
+  }
+}
+
+/** Bytes of content that a buffer of the pool takes: whole blocks. */
+export function contentCapacity(buffer: Buffer): number {
+  return buffer.length === LARGE_BYTES ? LARGE_CONTENT_BYTES : SMALL_CONTENT_BYTES;
+}

@@ -1,0 +1,113 @@
+import type { ByteRange, StorageKey } from '@callfs/core';
+import { BLOCK_BYTES, blockCount, firstDamagedBlock } from './blob-format';
+import { type BufferPool, contentCapacity } from './buffer-pool';
+import { damagedBlob } from './localfs-errors';
+import type { OpenFile } from './open-file';
+import type { SumReader } from './sum-reader';
+
+interface Piece {
+  readonly buffer: Buffer;
+  /** Content from here on, whole blocks; the last may be short. */
+  readonly offset: number;
+  readonly length: number;
+  readonly filled: Promise<number>;
+}
+
+/** A body read in large pieces: while the consumer has one, the next is on its way from the disk. */
+export class LargeBody implements AsyncIterableIterator<Buffer> {
+  private readonly end: number;
+  /** Where the next piece starts. */
+  private position: number;
+  private coming: Piece | undefined;
+  private readonly inUse = new Set<Buffer>();
+  private lent: Buffer | undefined;
+  private ended: Promise<void> | undefined;
+  private readonly onAbort = (): void => void this.finish();
+
+  constructor(
+    private readonly file: OpenFile,
+    private readonly key: StorageKey,
+    private readonly sums: SumReader,
+    private readonly range: ByteRange,
+    private readonly pool: BufferPool,
+    private readonly signal?: AbortSignal,
+  ) {
+    this.position = range.offset - (range.offset % BLOCK_BYTES);
+    this.end = range.offset + range.length;
+    signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  async next(): Promise<IteratorResult<Buffer>> {
+    this.takeBackLent();
+    this.signal?.throwIfAborted();
+    if (this.ended) return { done: true, value: undefined };
+    try {
+      const piece = this.coming ?? this.start();
+      if (!piece) return await this.return();
+      const filled = await piece.filled;
+      this.signal?.throwIfAborted();
+      this.coming = this.start();
+      if (filled < piece.length) throw damagedBlob(this.key, 'the file is truncated');
+      await this.verify(piece);
+      this.lent = piece.buffer;
+      const from = Math.max(0, this.range.offset - piece.offset);
+      return { done: false, value: piece.buffer.subarray(from, Math.min(piece.length, this.end - piece.offset)) };
+    } catch (error) {
+      void this.finish();
+      this.signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  async return(): Promise<IteratorResult<Buffer>> {
+    this.takeBackLent();
+    await this.finish();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Starts to read the next piece into a buffer of its own. */
+  private start(): Piece | undefined {
+    if (this.position >= this.end) return undefined;
+    const buffer = this.pool.takeLarge();
+    this.inUse.add(buffer);
+    const offset = this.position;
+    const wanted = Math.ceil((this.end - offset) / BLOCK_BYTES) * BLOCK_BYTES;
+    const length = Math.min(wanted, contentCapacity(buffer), this.sums.contentSize - offset);
+    this.position += length;
+    const filled = this.file.read(buffer.subarray(0, length), offset);
+    // Its failure is met when the piece is asked for; until then it is not unhandled.
+    filled.catch(() => undefined);
+    return { buffer, offset, length, filled };
+  }
+
+  private async verify({ buffer, offset, length }: Piece): Promise<void> {
+    const first = offset / BLOCK_BYTES;
+    const { sums, at } = await this.sums.of(first, blockCount(length), this.key);
+    const damaged = firstDamagedBlock(buffer.subarray(0, length), sums, at);
+    if (damaged >= 0) throw damagedBlob(this.key, `block ${first + damaged} does not match its checksum`);
+  }
+
+  /** Closes the file and frees the buffers, once no system call uses them. */
+  private finish(): Promise<void> {
+    return (this.ended ??= this.release());
+  }
+
+  private async release(): Promise<void> {
+    this.signal?.removeEventListener('abort', this.onAbort);
+    await this.file.discard();
+    for (const buffer of this.inUse) if (buffer !== this.lent) this.giveBack(buffer);
+  }
+
+  private takeBackLent(): void {
+    if (this.lent) this.giveBack(this.lent);
+    this.lent = undefined;
+  }
+
+  private giveBack(buffer: Buffer): void {
+    if (this.inUse.delete(buffer)) this.pool.give(buffer);
+  }
+}

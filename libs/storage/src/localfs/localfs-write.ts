@@ -1,0 +1,139 @@
+import { CallfsError, type StorageKey } from '@callfs/core';
+import { BodySource } from '../body-source';
+import type { StoredObject, WriteOptions } from '../storage-provider';
+import { BLOCK_BYTES, blockCount, FOOTER_BYTES, SUM_BYTES, writeFooter, writeSums } from './blob-format';
+import { type BufferPool, contentCapacity } from './buffer-pool';
+import type { OpenFile } from './open-file';
+
+/** Unsynced bytes that a write leaves to its final sync: what a slow disk writes well within the timeout. */
+const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Gathers a body into large writes: one buffer is on its way to the disk while the next fills. A short body never
+ * takes more than one small buffer, and one system call writes it with its sums and footer.
+ */
+export class BlobWriter {
+  private size = 0;
+  /** Bytes handed to the system so far. */
+  private position = 0;
+  private buffer: Buffer | undefined;
+  private filled = 0;
+  private sums = Buffer.alloc(0);
+  private writing: Promise<void> = Promise.resolve();
+  private syncing: Promise<void> | undefined;
+  private unsynced = 0;
+  private readonly inUse = new Set<Buffer>();
+
+  constructor(
+    private readonly file: OpenFile,
+    private readonly pool: BufferPool,
+    private readonly durable: boolean,
+  ) {}
+
+  /** Writes the whole of `body` and what belongs behind it; synced when it resolves, if that is wanted. */
+  async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<StoredObject> {
+    const source = new BodySource(body, options.signal);
+    try {
+      for (let chunk = await source.next(); chunk; chunk = await source.next()) {
+        if (options.size !== undefined && this.size + chunk.length > options.size) throw wrongLength(options.size, 'more');
+        await this.append(chunk);
+      }
+    } finally {
+      source.close();
+    }
+    if (options.size !== undefined && this.size < options.size) throw wrongLength(options.size, `only ${this.size}`);
+    await this.finish(key);
+    options.signal?.throwIfAborted();
+    return { key, size: this.size };
+  }
+
+  /** Frees the buffers. Only when the file is closed: a system call may use them until then. */
+  release(): void {
+    for (const buffer of this.inUse) this.pool.give(buffer);
+    this.inUse.clear();
+  }
+
+  private async append(chunk: Uint8Array): Promise<void> {
+    for (let taken = 0; taken < chunk.length;) {
+      if (this.buffer && this.filled === contentCapacity(this.buffer)) await this.flush();
+      const buffer = (this.buffer ??= this.take());
+      const part = chunk.subarray(taken, taken + contentCapacity(buffer) - this.filled);
+      buffer.set(part, this.filled);
+      this.filled += part.length;
+      this.size += part.length;
+      taken += part.length;
+    }
+  }
+
+  private take(): Buffer {
+    const buffer = this.position === 0 ? this.pool.takeSmall() : this.pool.takeLarge();
+    this.inUse.add(buffer);
+    return buffer;
+  }
+
+  /** Starts writing the full buffer when the one before is written. */
+  private async flush(): Promise<void> {
+    const buffer = this.buffer;
+    if (!buffer) return;
+    const content = buffer.subarray(0, this.filled);
+    this.addSums(content);
+    await this.writing;
+    await this.limitUnsynced(content.length);
+    this.writing = this.file.write(content, this.position).then(() => {
+      this.inUse.delete(buffer);
+      this.pool.give(buffer);
+    });
+    // Its failure is met at the next flush or at the end; until then it is not unhandled.
+    this.writing.catch(() => undefined);
+    this.position += content.length;
+    this.buffer = undefined;
+    this.filled = 0;
+  }
+
+  private addSums(content: Buffer): void {
+    const at = blockCount(this.position) * SUM_BYTES;
+    const end = at + blockCount(content.length) * SUM_BYTES;
+    if (end > this.sums.length) {
+      const grown = Buffer.alloc(Math.max(end, 2 * this.sums.length, 1024));
+      this.sums.copy(grown);
+      this.sums = grown;
+    }
+    writeSums(content, this.sums, at);
+  }
+
+  /** Has the disk work while the body comes, and a body that outruns it wait. */
+  private async limitUnsynced(bytes: number): Promise<void> {
+    this.unsynced += bytes;
+    if (!this.durable || this.unsynced < SYNC_EVERY_BYTES) return;
+    await this.syncing;
+    this.syncing = this.file.syncData();
+    this.syncing.catch(() => undefined);
+    this.unsynced = 0;
+  }
+
+  private async finish(key: StorageKey): Promise<void> {
+    const sumsLength = blockCount(this.size) * SUM_BYTES;
+    const isWhole = this.position === 0 && this.filled <= BLOCK_BYTES;
+    const last = (this.buffer ??= this.take());
+    const content = last.subarray(0, this.filled);
+    this.addSums(content);
+    await this.writing;
+    const trailer = isWhole
+      ? last.subarray(this.filled, this.filled + sumsLength + FOOTER_BYTES)
+      : Buffer.allocUnsafe(sumsLength + FOOTER_BYTES);
+    this.sums.copy(trailer, 0, 0, sumsLength);
+    writeFooter(trailer.subarray(sumsLength), key, this.size);
+    if (isWhole) {
+      await this.file.write(last.subarray(0, this.filled + trailer.length), 0);
+    } else {
+      await this.file.write(content, this.position);
+      await this.file.write(trailer, this.size);
+    }
+    await this.syncing;
+    if (this.durable) await this.file.sync();
+  }
+}
+
+function wrongLength(size: number, came: string): CallfsError {
+  return new CallfsError('CONTENT_LENGTH_MISMATCH', `The body was announced as ${size} bytes, but ${came} came. Send it again.`);
+}
