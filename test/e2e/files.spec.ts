@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { fileTarget, names, type Answer, type Client } from '../support/client';
+import { fileTarget, names, type Client } from '../support/client';
 import { freshFixture, must, snapshot } from '../support/fixture';
 import { digestField, patternBytes, sha256 } from '../support/random';
+import { refusals } from '../support/refusals';
 import { useServer } from '../support/use-server';
 
 const MAX_UPLOAD = 2_000_000;
@@ -21,24 +22,7 @@ beforeEach(async () => {
   base = await freshFixture(root);
 });
 
-type Attempt = readonly [title: string, act: () => Promise<Answer>, outcome: string];
-
-/** Each attempt fails as it should, says why in the documented form, and leaves everything as it was. */
-function refusals(attempts: readonly Attempt[]): void {
-  it.each(attempts)('%s', async (_, act, outcome) => {
-    const before = await snapshot(root, base);
-
-    const answer = await act();
-
-    expect(answer.outcome).toBe(outcome);
-    if (answer.body.length > 0) {
-      expect(answer.header('content-type')).toMatch(/^application\/json/);
-      expect(answer.json).toMatchObject({ code: outcome.split(' ')[1], message: expect.any(String) });
-      expect(answer.json.request_id).toBe(answer.header('x-request-id'));
-    }
-    expect(await snapshot(root, base)).toEqual(before);
-  });
-}
+const world = () => ({ root, base });
 
 describe('GET and HEAD', () => {
   it('answer with the bytes and what is known of them', async () => {
@@ -103,7 +87,7 @@ describe('GET and HEAD', () => {
     expect([answer.header('content-length'), sha256(answer.body)]).toEqual([`${size}`, sha256(bytes)]);
   });
 
-  refusals([
+  refusals(world, [
     ['of nothing: 404', () => root.get(`${base}/nothing`), '404 FILE_NOT_FOUND'],
     ['of nothing, HEAD: 404', () => root.head(`${base}/nothing`), '404'],
     ['below a file: 404', () => root.get(`${base}/file/below`), '404 FILE_NOT_FOUND'],
@@ -151,7 +135,7 @@ describe('POST of a file', () => {
     expect((await root.get(`${base}/file`)).text).toBe('old');
   });
 
-  refusals([
+  refusals(world, [
     ['that exists: 409', () => root.post(`${base}/file`, 'new'), '409 FILE_ALREADY_EXISTS'],
     ['where a directory stands: 409', () => root.post(`${base}/dir`, 'new'), '409 FILE_ALREADY_EXISTS'],
     ['where a link stands: 409', () => root.post(`${base}/link`, 'new'), '409 FILE_ALREADY_EXISTS'],
@@ -183,8 +167,7 @@ describe('POST of a directory', () => {
     expect((await root.head(`${base}/x/y`)).header('x-callfs-mode')).toBe('0755');
   });
 
-  refusals([
-    ['that exists leaves its mode: 200', () => root.mkdir(`${base}/dir`, '0700'), '200'],
+  refusals(world, [
     ['where a file stands: 409', () => root.mkdir(`${base}/file`), '409 FILE_ALREADY_EXISTS'],
     ['below a file: 409', () => root.mkdir(`${base}/file/below`), '409 NOT_A_DIRECTORY'],
     ['with a body that is no JSON: 400', () => root.post(`${base}/n/`, '{', json), '400 INVALID_REQUEST'],
@@ -196,6 +179,11 @@ describe('POST of a directory', () => {
 });
 
 const json = { 'content-type': 'application/json' };
+
+it('POST of a directory that exists leaves its mode', async () => {
+  expect((await root.mkdir(`${base}/dir`, '0700')).status).toBe(200);
+  expect((await root.head(`${base}/dir`)).header('x-callfs-mode')).toBe('0755');
+});
 
 describe('PUT', () => {
   it('replaces: 200, creates: 201, and the ETag is of the content', async () => {
@@ -240,7 +228,7 @@ describe('PUT', () => {
     expect((await root.put(`${base}/file`, 'newer', { 'repr-digest': digestField('newer', 'sha-512') })).status).toBe(200);
   });
 
-  refusals([
+  refusals(world, [
     ['of a directory: 400', () => root.put(`${base}/dir`, 'x'), '400 IS_A_DIRECTORY'],
     ['of a path that says directory: 400', () => root.put(`${base}/dir/`, 'x'), '400 IS_A_DIRECTORY'],
     ['of a missing path that says directory: 400', () => root.put(`${base}/n/`, 'x'), '400 IS_A_DIRECTORY'],
@@ -306,7 +294,7 @@ describe('DELETE', () => {
     expect((await root.delete(`${base}/file`, { headers: { 'if-match': etag } })).status).toBe(204);
   });
 
-  refusals([
+  refusals(world, [
     ['of nothing: 404', () => root.delete(`${base}/nothing`), '404 FILE_NOT_FOUND'],
     ['of nothing, recursively: 404', () => root.delete(`${base}/nothing`, { recursive: true }), '404 FILE_NOT_FOUND'],
     ['below a file: 404', () => root.delete(`${base}/file/below`), '404 FILE_NOT_FOUND'],
