@@ -5,10 +5,10 @@ export const NAME_MAX_BYTES = 255;
 export const PATH_MAX_BYTES = 4096;
 
 // C0, DEL, backslash and the bidirectional controls (U+202A–202E, U+2066–2069), which make a name look like another.
- 
+
 const FORBIDDEN = /[\u0000-\u001f\u007f\\\u202a-\u202e\u2066-\u2069]/;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-const NOT_ASCII = /[^\x00-\x7f]/;  
+const NOT_ASCII = /[^\x00-\x7f]/;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -84,6 +84,16 @@ export class VirtualPath {
   /** The directory above; `/` is its own. */
   get parent(): VirtualPath {
     return VirtualPath.ofNames(this.names.slice(0, -1));
+  }
+
+  /** The same path when the caller did not mean to insist on a directory. */
+  withoutTrailingSlash(): VirtualPath {
+    return this.saysDirectory ? VirtualPath.ofNames(this.names) : this;
+  }
+
+  /** The path of the first `depth` names. */
+  ancestor(depth: number): VirtualPath {
+    return depth === this.names.length && !this.saysDirectory ? this : VirtualPath.ofNames(this.names.slice(0, depth));
   }
 
   /** The path of `name` in this directory; `INVALID_PATH` when it grows longer than a path may be. */

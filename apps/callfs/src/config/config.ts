@@ -15,7 +15,8 @@ export interface CallfsConfig {
   readonly instanceDiscovery: { readonly instanceId: string; readonly peerEndpoints: Readonly<Record<string, string>> };
   /** By route group; absent groups have the limits of the API contract or none. */
   readonly rateLimits: Readonly<Record<string, { readonly perSecond: number; readonly burst: number }>>;
-  readonly debug: { readonly profiling: boolean };
+  /** `pauseAt` stops the process at a step of a write, for crash tests. */
+  readonly debug: { readonly profiling: boolean; readonly pauseAt?: string };
   readonly console: { readonly enabled: boolean };
   readonly tracing: { readonly otlpEndpoint?: string };
 }

@@ -42,7 +42,7 @@ export function stalling(content: Buffer, until: number, onStall: () => void): A
   const body = {
     returned: false,
     async next(): Promise<IteratorResult<Uint8Array>> {
-      const result = (await chunks.next());
+      const result = await chunks.next();
       if (!result.done) return result;
       onStall();
       return new Promise(() => undefined);

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { CallfsError } from '@callfs/core';
+import { LockService, type HeldLock } from '@callfs/locking';
+import type { CommitGuard } from '@callfs/metadata';
+import type { Caller } from './caller';
+import { FaultPoints } from './fault-points';
+
+/** What a change is going to do, judged on what was read: which paths it locks is part of that. */
+export interface Plan {
+  readonly lockNames: readonly string[];
+}
+
+/** A change: `plan` reads and judges, `commit` does it in one transaction that refuses (`CONFLICT`) what has changed since. */
+export interface Change<P extends Plan, T> {
+  readonly operation: string;
+  plan(): Promise<P>;
+  commit(plan: P, guard: CommitGuard): Promise<T>;
+}
+
+/** Past so many lost races the service is overloaded rather than unlucky. */
+const MAX_ATTEMPTS = 100;
+/** Without contention for the path itself, a conflict is over as soon as it is seen; only a row of them is waited out. */
+const PATIENT_AFTER = 3;
+const MAX_PAUSE_MS = 20;
+
+/**
+ * Runs changes: under the locks of the paths they touch, read again once the locks are held, and again for as long as
+ * the commit finds that something was changed meanwhile. The lock saves the work; the commit is what guarantees.
+ */
+@Injectable()
+export class CommitRunner {
+  constructor(
+    private readonly locks: LockService,
+    private readonly faults: FaultPoints,
+  ) {}
+
+  /**
+   * `LOCK_TIMEOUT`, `STALE_LOCK`, and whatever `plan` and `commit` throw except `CONFLICT`. A plan made before (to
+   * refuse a request before its body is sent) may be handed in: it only says what to lock.
+   */
+  async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: P): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const { lockNames } = attempt === 1 && made ? made : await change.plan();
+      const options = {
+        operation: change.operation,
+        user: caller.identity.user,
+        requestId: caller.requestId,
+        signal: caller.signal,
+      };
+      const done = await this.locks.withLock(lockNames, (lock) => this.underLock(change, lock, attempt), options);
+      if (done) {
+        this.faults.reached('before-answer');
+        return done.result;
+      }
+      if (attempt >= MAX_ATTEMPTS) throw new CallfsError('CONFLICT', 'The path keeps changing under this request; try again.');
+    }
+  }
+
+  /** Nothing when the paths to lock turned out to be others: then those have to be locked. */
+  private async underLock<P extends Plan, T>(
+    change: Change<P, T>,
+    lock: HeldLock,
+    before: number,
+  ): Promise<{ result: T } | undefined> {
+    this.faults.reached('locked');
+    for (let attempt = before; ; attempt++) {
+      const plan = await change.plan();
+      if (!sameNames(plan.lockNames, lock.names)) return undefined;
+      lock.signal.throwIfAborted();
+      try {
+        const result = await change.commit(plan, { lockNames: lock.names, fence: lock.fence });
+        this.faults.reached('committed');
+        return { result };
+      } catch (error) {
+        if (!CallfsError.is(error, 'CONFLICT') || attempt >= MAX_ATTEMPTS) throw error;
+      }
+      if (attempt > PATIENT_AFTER) await delay(Math.random() * Math.min(MAX_PAUSE_MS, attempt));
+    }
+  }
+}
+
+function sameNames(planned: readonly string[], held: readonly string[]): boolean {
+  return planned.length === held.length && planned.every((name) => held.includes(name));
+}

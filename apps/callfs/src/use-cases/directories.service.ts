@@ -1,0 +1,97 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { UnixAuthorizer } from '@callfs/auth';
+import { CallfsError, type DirectoryEntry, type VirtualPath } from '@callfs/core';
+import { MetadataStore, type CommitGuard, type ListPosition, type SortKey } from '@callfs/metadata';
+import type { Caller } from './caller';
+import { CommitRunner, type Plan } from './commit-runner';
+import { alreadyExists } from './existing-errors';
+import { isExisting, type Existing } from './located';
+import { NewNamePlanner, type PlannedName } from './new-name';
+import { parentNotADirectory } from './parent-errors';
+import { asExisting, PathResolver } from './path-resolver';
+import type { WriteOutcome } from './write-outcome';
+
+/** As many entries are read at a time: small enough that nobody else waits for it, large enough to cost little. */
+const PAGE = 1000;
+
+export interface DirectoryOrder {
+  readonly sort: SortKey;
+  readonly order: 'asc' | 'desc';
+}
+
+const BY_NAME: DirectoryOrder = { sort: 'name', order: 'asc' };
+
+type MakePlan = Plan & { path: VirtualPath } & ({ existing: Existing; fresh?: never } | { existing?: never; fresh: PlannedName });
+
+/** Directories: making them, and reading their entries in bounded pieces. */
+@Injectable()
+export class DirectoriesService {
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly resolver: PathResolver,
+    private readonly authorizer: UnixAuthorizer,
+    private readonly commits: CommitRunner,
+    private readonly newNames: NewNamePlanner,
+  ) {}
+
+  /** `mkdir -p`: a directory that is there already is no error; anything else there is `FILE_ALREADY_EXISTS`. */
+  async make(caller: Caller, path: VirtualPath, permissions?: number): Promise<WriteOutcome> {
+    const plan = () => this.planMake(caller, path);
+    const made = await plan();
+    if (made.existing) return { path: made.path, inode: made.existing.inode, created: false };
+    const commit = async (planned: MakePlan, guard: CommitGuard): Promise<WriteOutcome> => {
+      if (planned.existing) return { path: planned.path, inode: planned.existing.inode, created: false };
+      const { at, directory } = planned.fresh;
+      const attributes = this.authorizer.newDirectoryAttributes(caller.identity, directory, permissions);
+      return { path: planned.path, inode: await this.store.createDirectory(at, attributes, guard), created: true };
+    };
+    return this.commits.run(caller, { operation: 'mkdir', plan, commit }, made);
+  }
+
+  /** Judges the listing of a directory: read and search on it. `FILE_NOT_FOUND`, `NOT_A_DIRECTORY`. */
+  async open(caller: Caller, path: VirtualPath): Promise<Existing> {
+    const found = await this.resolver.existing(caller.identity, path.withoutTrailingSlash(), { follow: true });
+    if (found.inode.type !== 'directory') {
+      const message = `${found.path.toString()} is a file, not a directory; GET /v1/files${found.path.toUrl()} reads it.`;
+      throw new CallfsError('NOT_A_DIRECTORY', message, { details: { path: found.path.toString() } });
+    }
+    this.authorizer.list(caller.identity, found.inode, found.path);
+    return found;
+  }
+
+  /** The entries of what `open` found, a page at a time, beginning behind `after`. */
+  async *pages(directory: Existing, order: DirectoryOrder = BY_NAME, after?: ListPosition): AsyncGenerator<DirectoryEntry[]> {
+    let position = after;
+    for (;;) {
+      const page = await this.store.list({ directory: directory.inode.id, ...order, limit: PAGE, after: position });
+      if (page.length > 0) yield page;
+      const last = page[page.length - 1];
+      if (!last || page.length < PAGE) return;
+      position = positionOf(last, order.sort);
+      await turn(); // Embedded, a page is read without waiting for anything: let others in between.
+    }
+  }
+
+  private async planMake(caller: Caller, path: VirtualPath): Promise<MakePlan> {
+    const { identity } = caller;
+    const located = await this.resolver.resolve(identity, path, { follow: false }).catch(parentNotADirectory);
+    const lockNames = [located.path.toString()];
+    if (!isExisting(located)) return { lockNames, path: located.path, fresh: this.newNames.plan(identity, located) };
+    let existing = asExisting(located);
+    if (existing.inode.type === 'symlink') {
+      // A link to a directory will do; mkdir(2) makes nothing where a dangling one points.
+      const target = await this.resolver.resolve(identity, path, { follow: true });
+      if (isExisting(target)) existing = asExisting(target);
+    }
+    if (existing.inode.type !== 'directory') throw alreadyExists(existing);
+    return { lockNames, path: existing.path, existing };
+  }
+}
+
+/** Where a page that ends with `entry` ends. */
+export function positionOf(entry: DirectoryEntry, sort: SortKey): ListPosition {
+  const { name, inode } = entry;
+  if (sort === 'name') return { name };
+  return { name, value: sort === 'size' ? BigInt(inode.size) : inode.mtimeNs };
+}

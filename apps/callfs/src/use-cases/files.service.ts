@@ -1,0 +1,168 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { UnixAuthorizer } from '@callfs/auth';
+import { CallfsError, type ByteRange, type EpochNs, type Inode, type VirtualPath } from '@callfs/core';
+import { MetadataStore, type AttributeChanges, type CommitGuard, type NewContent } from '@callfs/metadata';
+import { StorageProviders, type BlobBody } from '@callfs/storage';
+import type { Caller } from './caller';
+import { CommitRunner, type Plan } from './commit-runner';
+import { ContentStager, type StagedContent, type UploadBody } from './content-stager';
+import { alreadyExists, isADirectory } from './existing-errors';
+import { FaultPoints } from './fault-points';
+import { authorised, isExisting, type Existing, type Located } from './located';
+import { NewNamePlanner, type PlannedName } from './new-name';
+import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './observers';
+import { parentNotADirectory } from './parent-errors';
+import { asExisting, PathResolver } from './path-resolver';
+import { checkCondition } from './precondition';
+import type { WriteCondition } from './write-condition';
+import type { WriteOutcome } from './write-outcome';
+
+/** A new content for a path, and what is to be true of the file. */
+export interface Upload {
+  /** `create`: only a name that is not there (`FILE_ALREADY_EXISTS`); `put`: create or replace. */
+  readonly mode: 'create' | 'put';
+  readonly body: UploadBody;
+  readonly condition?: WriteCondition;
+  /** Permission bits, exactly as they will be; the umask applies only when they are not given. */
+  readonly permissions?: number;
+  readonly mtimeNs?: EpochNs;
+  readonly contentType: string | null;
+  /** Called once nothing speaks against the upload any more, before the body is read (`100 Continue`). */
+  readonly accepted?: () => void;
+}
+
+type UploadPlan = Plan & { located: Located } & (
+    { existing: Existing; changes: AttributeChanges; fresh?: never } | { existing?: never; fresh: PlannedName }
+  );
+
+/** Files: reading, creating, replacing. Everything a front end may ask about the bytes at a path. */
+@Injectable()
+export class FilesService {
+  private readonly logger = new Logger(FilesService.name);
+
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly providers: StorageProviders,
+    private readonly resolver: PathResolver,
+    private readonly authorizer: UnixAuthorizer,
+    private readonly stager: ContentStager,
+    private readonly commits: CommitRunner,
+    private readonly newNames: NewNamePlanner,
+    private readonly faults: FaultPoints,
+    @Inject(FILE_OPERATION_OBSERVER) private readonly observe: FileOperationObserver,
+  ) {}
+
+  /** What is at `path`, as stat(2) (`follow`) or lstat(2) tells: search permission on the way is enough. `FILE_NOT_FOUND`. */
+  stat(caller: Caller, path: VirtualPath, options: { follow: boolean } = { follow: true }): Promise<Existing> {
+    return this.resolver.existing(caller.identity, path, options);
+  }
+
+  /**
+   * Finds what is at `path` for reading: judged as open(2) with `O_RDONLY` for a file; a directory is judged when it
+   * is listed. A small file's bytes are in `data` already.
+   */
+  async open(caller: Caller, path: VirtualPath, options: { follow: boolean; data: boolean }): Promise<Existing> {
+    const found = await this.resolver.existing(caller.identity, path, options);
+    if (found.inode.type === 'file') this.authorizer.read(caller.identity, found.inode, found.path);
+    return found;
+  }
+
+  /** The bytes of what `open` found, or of a part; they are those of one version, whatever is written meanwhile. */
+  async read(caller: Caller, found: Existing, range?: ByteRange): Promise<Buffer | BlobBody> {
+    const content = found.inode.content;
+    if (!content) throw new TypeError('only a file has content');
+    this.observe('read', content.backend);
+    if (content.inline) {
+      const data = found.data ?? (await this.store.readInline(content.id));
+      return range ? data.subarray(range.offset, range.offset + range.length) : data;
+    }
+    const replica = content.replicas[0];
+    if (!replica) throw new CallfsError('BACKEND_UNAVAILABLE', 'No backend has this content any more; run "callfs fsck".');
+    return this.providers.get(replica.backend).read(replica.key, { range, signal: caller.signal });
+  }
+
+  /**
+   * Takes a body in and makes it the file's content, all or nothing: judged before the body is read, staged without
+   * a lock, judged again and committed under it. Every condition of the API's table for POST and PUT.
+   */
+  async write(caller: Caller, path: VirtualPath, upload: Upload): Promise<WriteOutcome> {
+    const plan = () => this.planUpload(caller, path, upload);
+    const first = await plan();
+    this.stager.refuseTooLarge(upload.body.size);
+    upload.accepted?.();
+    const staged = await this.stager.stage(upload.body);
+    this.faults.reached('staged');
+    try {
+      const commit = (planned: UploadPlan, guard: CommitGuard) =>
+        this.commitUpload(caller, planned, staged.content, upload, guard);
+      const outcome = await this.commits.run(caller, { operation: upload.mode, plan, commit }, first);
+      this.afterwards(staged.settle(), 'settle');
+      this.observe(outcome.created ? 'create' : 'update', staged.content.backend);
+      return outcome;
+    } catch (error) {
+      this.giveUp(staged, error);
+      throw error;
+    }
+  }
+
+  private async planUpload(caller: Caller, path: VirtualPath, upload: Upload): Promise<UploadPlan> {
+    const { identity } = caller;
+    if (path.saysDirectory || path.isRoot) throw isADirectory(path);
+    // As open(2): O_EXCL takes a symbolic link for what exists, O_CREAT alone goes where it leads.
+    const located = await this.resolver.resolve(identity, path, { follow: upload.mode === 'put' }).catch(parentNotADirectory);
+    const lockNames = [located.path.toString()];
+    if (!isExisting(located)) {
+      checkCondition(upload.condition, null, located.path);
+      return { lockNames, located, fresh: this.newNames.plan(identity, located) };
+    }
+    const existing = asExisting(located);
+    const { inode } = existing;
+    checkCondition(upload.condition, inode, located.path);
+    if (upload.mode === 'create') throw alreadyExists(existing);
+    if (inode.type === 'directory') throw isADirectory(located.path);
+    this.authorizer.write(identity, inode, located.path);
+    return { lockNames, located, existing, changes: this.replacementChanges(caller, inode, upload, located.path) };
+  }
+
+  private async commitUpload(
+    caller: Caller,
+    plan: UploadPlan,
+    content: NewContent,
+    upload: Upload,
+    guard: CommitGuard,
+  ): Promise<WriteOutcome> {
+    const { path } = plan.located;
+    if (plan.existing) {
+      const { inode } = plan.existing;
+      const target = { path: authorised(plan.existing), version: inode.version };
+      return { path, inode: await this.store.replaceContent(target, content, plan.changes, guard), created: false };
+    }
+    const attributes = this.authorizer.newFileAttributes(caller.identity, plan.fresh.directory, upload.permissions);
+    const stamped = { ...attributes, mtimeNs: upload.mtimeNs };
+    const inode = await this.store.createFile(plan.fresh.at, stamped, content, upload.contentType, guard);
+    return { path, inode, created: true };
+  }
+
+  private replacementChanges(caller: Caller, inode: Inode, upload: Upload, path: VirtualPath): AttributeChanges {
+    const { identity } = caller;
+    const changes: { mode?: number; mtimeNs?: EpochNs; contentType: string | null } = { contentType: upload.contentType };
+    const written = this.authorizer.modeAfterWrite(identity, inode);
+    if (written !== inode.mode) changes.mode = written;
+    if (upload.permissions !== undefined) changes.mode = this.authorizer.chmod(identity, inode, upload.permissions, path);
+    if (upload.mtimeNs !== undefined) {
+      this.authorizer.utimes(identity, inode, path);
+      changes.mtimeNs = upload.mtimeNs;
+    }
+    return changes;
+  }
+
+  /** Whether a commit got through is not always known; then its blob stays for the recovery to judge. */
+  private giveUp(staged: StagedContent, error: unknown): void {
+    const unknown = !CallfsError.is(error) || CallfsError.is(error, 'METADATA_UNAVAILABLE');
+    if (!unknown) this.afterwards(staged.discard(), 'discard');
+  }
+
+  private afterwards(work: Promise<void>, what: string): void {
+    work.catch((error: unknown) => this.logger.warn({ err: error }, `could not ${what} a staged blob; recovery will`));
+  }
+}

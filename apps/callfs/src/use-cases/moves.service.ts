@@ -1,0 +1,120 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { UnixAuthorizer } from '@callfs/auth';
+import { CallfsError, type VirtualPath } from '@callfs/core';
+import { MetadataStore, type CommitGuard, type NewName } from '@callfs/metadata';
+import type { Caller } from './caller';
+import { Collector } from './collector';
+import { CommitRunner, type Plan } from './commit-runner';
+import { alreadyExists, isADirectory } from './existing-errors';
+import { authorised, authorisedParent, isExisting, type Existing, type Located } from './located';
+import { NewNamePlanner } from './new-name';
+import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './observers';
+import { parentNotADirectory } from './parent-errors';
+import { asExisting, PathResolver } from './path-resolver';
+import { rootStays } from './removals.service';
+import { checkCondition } from './precondition';
+import type { WriteCondition } from './write-condition';
+import type { WriteOutcome } from './write-outcome';
+
+export interface MoveOptions {
+  /** Replace what stands at the destination, as rename(2) does. */
+  readonly overwrite: boolean;
+  readonly createParents: boolean;
+  readonly condition?: WriteCondition;
+}
+
+type MovePlan = Plan & { source: Existing; path: VirtualPath; to: NewName | null; replaced: Existing | null };
+
+/** Renaming and moving: one row changes, however much lies below. */
+@Injectable()
+export class MovesService {
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly resolver: PathResolver,
+    private readonly authorizer: UnixAuthorizer,
+    private readonly newNames: NewNamePlanner,
+    private readonly commits: CommitRunner,
+    private readonly collector: Collector,
+    @Inject(FILE_OPERATION_OBSERVER) private readonly observe: FileOperationObserver,
+  ) {}
+
+  /** rename(2), symbolic links at either end taken as themselves. Every condition of the API's table for PATCH. */
+  async move(caller: Caller, source: VirtualPath, destination: VirtualPath, options: MoveOptions): Promise<WriteOutcome> {
+    const plan = () => this.plan(caller, source, destination, options);
+    const commit = async (planned: MovePlan, guard: CommitGuard): Promise<WriteOutcome> => {
+      const { path, to, replaced } = planned;
+      const { inode } = planned.source;
+      if (!to) return { path, inode, created: false };
+      const target = { path: authorised(planned.source), version: inode.version };
+      const over = replaced && { id: replaced.inode.id, version: replaced.inode.version };
+      return { path, inode: await this.store.move(target, to, over, guard), created: !replaced };
+    };
+    const outcome = await this.commits.run(caller, { operation: 'rename', plan, commit });
+    this.observe('rename', outcome.inode.content?.backend ?? 'none');
+    this.collector.wake();
+    return outcome;
+  }
+
+  private async plan(caller: Caller, from: VirtualPath, to: VirtualPath, options: MoveOptions): Promise<MovePlan> {
+    const { identity } = caller;
+    if (from.isRoot || to.isRoot) throw rootStays();
+    const source = await this.resolver.existing(identity, from, { follow: false });
+    checkCondition(options.condition, source.inode, source.path);
+    const located = await this.resolver.resolve(identity, to, { follow: false }).catch(parentNotADirectory);
+    this.refuseImpossible(source, located, to, options);
+    const lockNames = [...new Set([source.path.toString(), located.path.toString()])];
+    if (!isExisting(located)) {
+      const { at, directory } = this.newNames.plan(identity, located);
+      this.authorizer.rename(identity, {
+        ...source,
+        to: located.path,
+        directory,
+        replaced: null,
+        sameDirectory: isSameDirectory(source, at),
+      });
+      return { lockNames, source, path: located.path, to: at, replaced: null };
+    }
+    const replaced = asExisting(located);
+    if (replaced.inode.id === source.inode.id) return { lockNames, source, path: source.path, to: null, replaced: null };
+    if (!options.overwrite) throw alreadyExists(replaced);
+    const at = { directory: authorisedParent(replaced), missing: [], name: replaced.path.name };
+    const { parent: directory } = replaced;
+    this.authorizer.rename(identity, {
+      ...source,
+      to: located.path,
+      directory,
+      replaced: replaced.inode,
+      sameDirectory: isSameDirectory(source, at),
+    });
+    if (source.inode.type === 'directory' && replaced.inode.type !== 'directory') throw directoryOverFile(replaced.path);
+    if (source.inode.type !== 'directory' && replaced.inode.type === 'directory') throw isADirectory(replaced.path);
+    return { lockNames, source, path: located.path, to: at, replaced };
+  }
+
+  private refuseImpossible(source: Existing, located: Located, to: VirtualPath, options: MoveOptions): void {
+    const isDirectory = source.inode.type === 'directory';
+    if (isDirectory && located.inodes.slice(0, -1).some(({ id }) => id === source.inode.id)) throw intoItself(source.path);
+    if (isDirectory && !isExisting(located) && located.inodes.at(-1)?.id === source.inode.id) throw intoItself(source.path);
+    if (!isDirectory && to.saysDirectory) {
+      throw new CallfsError('INVALID_REQUEST', `The destination ends in "/", but ${source.path.toString()} is not a directory.`);
+    }
+    if (located.missing.length > 1 && !options.createParents) {
+      const parent = located.path.parent.toString();
+      const message = `${parent} does not exist; make it first, or send "create_parents": true.`;
+      throw new CallfsError('INVALID_REQUEST', message, { details: { missing_parent: parent } });
+    }
+  }
+}
+
+function isSameDirectory(source: Existing, to: NewName): boolean {
+  return to.missing.length === 0 && to.directory.steps.at(-1)?.id === source.parent.id;
+}
+
+function intoItself(path: VirtualPath): CallfsError {
+  return new CallfsError('INVALID_REQUEST', `${path.toString()} cannot be moved into itself.`);
+}
+
+function directoryOverFile(path: VirtualPath): CallfsError {
+  const message = `${path.toString()} is not a directory, so a directory cannot replace it.`;
+  return new CallfsError('PARENT_NOT_A_DIRECTORY', message, { details: { path: path.toString() } });
+}

@@ -1,0 +1,72 @@
+import { Module } from '@nestjs/common';
+import { MetadataStore } from '@callfs/metadata';
+import { StorageProviders } from '@callfs/storage';
+import type { CallfsConfig } from '../config/config';
+import { CALLFS_CONFIG } from '../config/config.module';
+import { AttributesService } from './attributes.service';
+import { Collector } from './collector';
+import { CommitRunner } from './commit-runner';
+import { ContentStager } from './content-stager';
+import { CopiesService } from './copies.service';
+import { DirectoriesService } from './directories.service';
+import { FaultPoints } from './fault-points';
+import { FilesService } from './files.service';
+import { ListingService } from './listing.service';
+import { MovesService } from './moves.service';
+import { NewNamePlanner } from './new-name';
+import { PathResolver } from './path-resolver';
+import { PrincipalNames } from './principal-names';
+import { Recovery } from './recovery';
+import { RemovalsService } from './removals.service';
+import { SymlinksService } from './symlinks.service';
+
+const services = [
+  AttributesService,
+  CopiesService,
+  DirectoriesService,
+  FilesService,
+  ListingService,
+  MovesService,
+  PrincipalNames,
+  RemovalsService,
+  SymlinksService,
+];
+
+/** What callers may ask for: the one door to the data, for every front end. */
+@Module({
+  providers: [
+    ...services,
+    CommitRunner,
+    NewNamePlanner,
+    PathResolver,
+    {
+      provide: FaultPoints,
+      inject: [CALLFS_CONFIG],
+      useFactory: (config: CallfsConfig) => new FaultPoints(config.debug.pauseAt),
+    },
+    {
+      provide: ContentStager,
+      inject: [StorageProviders, CALLFS_CONFIG],
+      useFactory: (providers: StorageProviders, { storage, server, instanceDiscovery }: CallfsConfig) =>
+        new ContentStager(providers.default, {
+          inlineMaxBytes: storage.inlineMaxBytes,
+          maxUploadBytes: server.maxUploadBytes,
+          instanceId: instanceDiscovery.instanceId,
+        }),
+    },
+    {
+      provide: Collector,
+      inject: [MetadataStore, StorageProviders, CALLFS_CONFIG],
+      useFactory: (store: MetadataStore, providers: StorageProviders, { instanceDiscovery }: CallfsConfig) =>
+        new Collector(store, providers, instanceDiscovery.instanceId),
+    },
+    {
+      provide: Recovery,
+      inject: [MetadataStore, StorageProviders, CALLFS_CONFIG],
+      useFactory: (store: MetadataStore, providers: StorageProviders, { instanceDiscovery }: CallfsConfig) =>
+        new Recovery(store, providers, instanceDiscovery.instanceId),
+    },
+  ],
+  exports: services,
+})
+export class UseCasesModule {}
