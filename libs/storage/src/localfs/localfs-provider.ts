@@ -110,8 +110,10 @@ export class LocalfsProvider extends StorageProvider {
   }
 
   async check(): Promise<void> {
-    if (!this.claim.isInPlace())
-      throw storageFailure('find its root', new Error(`${this.layout.root} is not the root that was claimed`));
+    const lock = await this.operate<fs.BigIntStats>('find its root', (done) =>
+      fs.lstat(this.claim.lockPath, { bigint: true }, done),
+    );
+    if (lock.ino !== this.claim.inode) throw storageFailure('find its root', new Error('another disk is mounted over the root'));
     const probe = join(this.layout.staging, PROBE_PREFIX + randomBytes(8).toString('hex'));
     const file = await this.create(probe);
     try {

@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { CallfsError } from '@callfs/core';
-import { errnoOf } from './localfs-errors';
+import { errnoOf, startFailure } from './localfs-errors';
 
 /**
  * The right of one process to use a root. It is the kernel's lock on the file `lock`, so it ends with the process,
@@ -12,32 +12,24 @@ import { errnoOf } from './localfs-errors';
  */
 export class RootClaim {
   private constructor(
-    private readonly lockPath: string,
+    readonly lockPath: string,
+    /** Of the lock: when another is found there, or none, the disk below the root is not the one that was claimed. */
+    readonly inode: bigint,
     private readonly lock: Database.Database,
-    private readonly inode: bigint,
   ) {}
 
+  /** Throws, for the operator, when another process has the root or the root cannot be locked. */
   static take(root: string): RootClaim {
     const lockPath = join(root, 'lock');
-    makeLockFile(lockPath);
-    const inode = fs.lstatSync(lockPath, { bigint: true }).ino;
-    const lock = new Database(lockPath, { timeout: 0 });
     try {
-      lock.exec('BEGIN EXCLUSIVE');
-    } catch (cause) {
-      lock.close();
-      if (isBusy(cause)) throw inUse(root, cause);
-      throw new CallfsError('BACKEND_UNAVAILABLE', `The storage root ${root} cannot be locked: ${(cause as Error).message}.`, {
-        cause,
-      });
+      makeLockFile(lockPath);
+      const inode = fs.lstatSync(lockPath, { bigint: true }).ino;
+      const lock = holdLock(lockPath);
+      tellOwner(root);
+      return new RootClaim(lockPath, inode, lock);
+    } catch (error) {
+      throw isBusy(error) ? inUse(root, error) : startFailure(root, error);
     }
-    tellOwner(root);
-    return new RootClaim(lockPath, lock, inode);
-  }
-
-  /** Whether the root is still the one that was claimed: a disk that was unmounted has another `lock`, or none. */
-  isInPlace(): boolean {
-    return fs.lstatSync(this.lockPath, { bigint: true, throwIfNoEntry: false })?.ino === this.inode;
   }
 
   release(): void {
@@ -55,6 +47,16 @@ function makeLockFile(path: string): void {
     // Another process made it at the same moment; the lock decides between the two. Opening it here and closing it
     // again would drop a lock that this process holds on it (fcntl(2), "record locks are automatically released").
     if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+function holdLock(path: string): Database.Database {
+  const lock = new Database(path, { timeout: 0 });
+  try {
+    return lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    throw error;
   }
 }
 

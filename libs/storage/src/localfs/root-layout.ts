@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { CallfsError, isStorageKey, type StorageKey } from '@callfs/core';
-import { errnoOf, storageFailure } from './localfs-errors';
+import { errnoOf, notADirectory, startFailure } from './localfs-errors';
 
 /** Probes of `check` and of the start; one that a killed process left is removed at the next start. */
 export const PROBE_PREFIX = 'probe-';
@@ -45,7 +45,6 @@ export function prepareRoot(root: string): string {
   try {
     fs.mkdirSync(root, { recursive: true, mode: 0o700 });
     if (!fs.statSync(root).isDirectory()) throw notADirectory(root);
-    fs.accessSync(root, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
     return fs.realpathSync(root);
   } catch (error) {
     throw startFailure(root, error);
@@ -113,29 +112,4 @@ function syncDirectory(path: string): void {
   } finally {
     fs.closeSync(fd);
   }
-}
-
-function notADirectory(root: string): CallfsError {
-  return new CallfsError(
-    'BACKEND_UNAVAILABLE',
-    `The storage root ${root} is not a directory. Set backend.localfs_root_path to a directory.`,
-  );
-}
-
-/** Names the root and the next step; a system error says why. */
-function startFailure(root: string, cause: unknown): CallfsError {
-  if (cause instanceof CallfsError) return cause;
-  const errno = errnoOf(cause);
-  if (errno === 'EEXIST' || errno === 'ENOTDIR') return notADirectory(root);
-  if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS')
-    return new CallfsError(
-      'BACKEND_UNAVAILABLE',
-      `The storage root ${root} is not writable (${errno}). Give this process's user read, write and search permission on it, or change backend.localfs_root_path.`,
-      { cause },
-    );
-  const { code, message } = storageFailure('start', cause);
-  const next = code === 'INSUFFICIENT_STORAGE' ? 'the disk is full. Free some space' : `${errno ?? message}. Check the disk`;
-  return new CallfsError(code, `The storage root ${root} cannot be used: ${next}, or change backend.localfs_root_path.`, {
-    cause,
-  });
 }
