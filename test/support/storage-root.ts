@@ -1,0 +1,34 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+
+/** What is in a storage root on the host's disk, seen from outside the program. */
+export interface StoredFiles {
+  /** Paths of complete blobs, relative to `blobs/`. */
+  readonly blobs: readonly string[];
+  readonly staging: readonly string[];
+}
+
+export async function storedFiles(dataDir: string): Promise<StoredFiles> {
+  const blobs: string[] = [];
+  for (const shard of await readdir(join(dataDir, 'blobs')))
+    for (const name of await readdir(join(dataDir, 'blobs', shard))) blobs.push(join(shard, name));
+  return { blobs: blobs.sort(), staging: (await readdir(join(dataDir, 'staging'))).sort() };
+}
+
+/** The full path of the only blob there is; throws when there are others. */
+export async function onlyBlob(dataDir: string): Promise<string> {
+  const { blobs } = await storedFiles(dataDir);
+  if (blobs.length !== 1) throw new Error(`Expected one blob, found ${blobs.length}.`);
+  return join(dataDir, 'blobs', blobs[0] as string);
+}
+
+/** The keys of local blobs that the metadata of a stopped server refers to, through a file or awaiting collection. */
+export function referencedKeys(sqlitePath: string): string[] {
+  const database = new Database(sqlitePath, { readonly: true });
+  try {
+    return database.prepare(`SELECT key FROM replica WHERE backend = 'localfs' ORDER BY key`).pluck().all() as string[];
+  } finally {
+    database.close();
+  }
+}
