@@ -74,7 +74,7 @@ export class LockService {
       const leave = (error: unknown) => {
         settle();
         slot.waiters.splice(slot.waiters.indexOf(waiter), 1);
-        reject(error);
+        reject(error instanceof Error ? error : new Error('The caller has gone away.'));
       };
       const giveUp = () => leave(signal?.reason);
       const timer = setTimeout(() => leave(this.timeout(name, slot.holder)), waitMs);

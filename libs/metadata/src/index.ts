@@ -21,3 +21,6 @@ export {
   type Target,
   type TreeAccess,
 } from './metadata-store';
+export { MetadataModule, type MetadataModuleOptions } from './metadata.module';
+export { openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
+export type { SqliteMetadataStore } from './sqlite/sqlite-metadata-store';

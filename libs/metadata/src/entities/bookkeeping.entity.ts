@@ -1,0 +1,28 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** The lowest fence that a holder of this lock needs to commit. */
+@Entity('fence', { withoutRowid: true })
+export class FenceEntity {
+  @PrimaryColumn({ type: 'text' })
+  name!: string;
+
+  @Column({ type: 'bigint' })
+  token!: number;
+}
+
+/** The root of a tree that has been removed and whose rows are still to be deleted. */
+@Entity('detached')
+export class DetachedEntity {
+  @PrimaryColumn({ name: 'inode_id', type: 'bigint' })
+  inodeId!: number;
+}
+
+/** Running totals, kept by the transactions that change them. */
+@Entity('statistic', { withoutRowid: true })
+export class StatisticEntity {
+  @PrimaryColumn({ type: 'text' })
+  name!: string;
+
+  @Column({ type: 'bigint' })
+  value!: number;
+}

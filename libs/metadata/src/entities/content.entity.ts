@@ -1,0 +1,55 @@
+import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+
+/** Immutable bytes, inline or in blobs, and how many inodes have them. */
+@Entity('content')
+export class ContentEntity {
+  @PrimaryGeneratedColumn({ type: 'bigint' })
+  id!: number;
+
+  @Column({ type: 'text' })
+  kind!: 'inline' | 'blob';
+
+  @Column({ type: 'blob', nullable: true })
+  data!: Buffer | null;
+
+  @Column({ type: 'bigint' })
+  size!: number;
+
+  @Column({ type: 'text' })
+  sha256!: string;
+
+  @Column({ type: 'bigint' })
+  refs!: number;
+
+  @Column({ type: 'text' })
+  backend!: string;
+
+  @Column({ name: 'instance_id', type: 'text' })
+  instanceId!: string;
+}
+
+/** A blob of a content. */
+@Entity('replica', { withoutRowid: true })
+export class ReplicaEntity {
+  @PrimaryColumn({ name: 'content_id', type: 'bigint' })
+  contentId!: number;
+
+  @PrimaryColumn({ type: 'text' })
+  backend!: string;
+
+  @PrimaryColumn({ name: 'instance_id', type: 'text' })
+  instanceId!: string;
+
+  @Column({ type: 'text' })
+  key!: string;
+}
+
+/** A content without a reference, and when its blobs may go. */
+@Entity('collect')
+export class CollectEntity {
+  @PrimaryColumn({ name: 'content_id', type: 'bigint' })
+  contentId!: number;
+
+  @Column({ name: 'not_before', type: 'bigint' })
+  notBefore!: bigint;
+}

@@ -1,0 +1,17 @@
+import { DetachedEntity, FenceEntity, StatisticEntity } from './bookkeeping.entity';
+import { CollectEntity, ContentEntity, ReplicaEntity } from './content.entity';
+import { DentryEntity } from './dentry.entity';
+import { InodeEntity } from './inode.entity';
+import { PrincipalEntity } from './principal.entity';
+
+export const ENTITIES = [
+  InodeEntity,
+  DentryEntity,
+  ContentEntity,
+  ReplicaEntity,
+  CollectEntity,
+  PrincipalEntity,
+  FenceEntity,
+  DetachedEntity,
+  StatisticEntity,
+];

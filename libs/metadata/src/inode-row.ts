@@ -1,0 +1,62 @@
+import type { Content, FileType, Inode, Replica } from '@callfs/core';
+
+/** An inode with its content as the statements of both engines select it. */
+export interface InodeRow {
+  readonly id: number;
+  readonly type: FileType;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly nlink: number;
+  /** 64 bits, as text: drivers would round them. */
+  readonly atime: string;
+  readonly mtime: string;
+  readonly ctime: string;
+  readonly version: number;
+  readonly content_type: string | null;
+  readonly symlink_target: string | null;
+  readonly content_id: number | null;
+  readonly kind: 'inline' | 'blob' | null;
+  readonly sha256: string | null;
+  readonly backend: string | null;
+  readonly instance_id: string | null;
+  /** JSON: `[[backend, instance_id, key], …]`. */
+  readonly replicas: string | null;
+}
+
+export function inodeOf(row: InodeRow): Inode {
+  const { id, type, mode, uid, gid, size, nlink, version } = row;
+  return {
+    id,
+    type,
+    mode,
+    uid,
+    gid,
+    size,
+    nlink,
+    atimeNs: BigInt(row.atime),
+    mtimeNs: BigInt(row.mtime),
+    ctimeNs: BigInt(row.ctime),
+    version,
+    content: row.content_id === null ? null : contentOf(row, row.content_id),
+    contentType: row.content_type,
+    target: row.symlink_target,
+  };
+}
+
+function contentOf(row: InodeRow, id: number): Content {
+  return {
+    id,
+    size: row.size,
+    sha256: row.sha256 ?? '',
+    backend: row.backend ?? '',
+    instanceId: row.instance_id ?? '',
+    inline: row.kind === 'inline',
+    replicas: row.replicas === null ? [] : (JSON.parse(row.replicas) as string[][]).map(replicaOf),
+  };
+}
+
+function replicaOf([backend = '', instanceId = '', key = '']: string[]): Replica {
+  return { backend, instanceId, key };
+}

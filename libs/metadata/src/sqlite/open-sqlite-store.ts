@@ -1,0 +1,81 @@
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import type Database from 'better-sqlite3';
+import { DataSource } from 'typeorm';
+import { CallfsError } from '@callfs/core';
+import { ENTITIES } from '../entities';
+import type { QueryObserver } from '../metadata-store';
+import { MIGRATIONS } from '../migrations';
+import { DatabaseClaim } from './database-claim';
+import { metadataError } from './sqlite-errors';
+import { SqliteMetadataStore } from './sqlite-metadata-store';
+import { TreeCache, type CacheSizes } from './tree-cache';
+import { WriterClient } from './writer-client';
+
+export interface SqliteStoreOptions {
+  readonly path: string;
+  /** `full`: a commit is on the disk before it is acknowledged. Default `full`. */
+  readonly durability?: 'full' | 'relaxed';
+  /** How long a content without a reference is kept for those who still read it. */
+  readonly collectGraceMs?: number;
+  readonly cache?: CacheSizes;
+  readonly observe?: QueryObserver;
+}
+
+const DEFAULT_CACHE: CacheSizes = { entries: 100_000, bytes: 64 * 1024 * 1024 };
+const DEFAULT_GRACE_MS = 60_000;
+
+/** Opens (or makes) the metadata in a file, brings its schema up to date and starts the writer. `METADATA_UNAVAILABLE`. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteMetadataStore> {
+  fs.mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+  const claim = DatabaseClaim.take(options.path);
+  let dataSource: DataSource | undefined;
+  try {
+    dataSource = await open(options.path);
+    const cache = new TreeCache(options.cache ?? DEFAULT_CACHE);
+    const { path, durability = 'full', collectGraceMs = DEFAULT_GRACE_MS } = options;
+    const writer = await WriterClient.start({ path, durability, collectGraceMs }, (reply) => cache.forget(reply));
+    return new SqliteMetadataStore(dataSource, handleOf(dataSource), writer, cache, claim, options.observe);
+  } catch (error) {
+    await dataSource?.destroy();
+    claim.release();
+    throw metadataError(error);
+  }
+}
+
+async function open(path: string): Promise<DataSource> {
+  const dataSource = new DataSource({
+    type: 'better-sqlite3',
+    database: path,
+    entities: ENTITIES,
+    migrations: MIGRATIONS,
+    prepareDatabase: (database: Database.Database) => {
+      database.pragma('journal_mode = WAL');
+      database.pragma('synchronous = FULL');
+      database.pragma('busy_timeout = 5000');
+      database.pragma('cache_size = -32768');
+    },
+  });
+  await dataSource.initialize();
+  fs.chmodSync(path, 0o600);
+  await refuseNewerSchema(dataSource, path);
+  await dataSource.runMigrations({ transaction: 'all' });
+  return dataSource;
+}
+
+async function refuseNewerSchema(dataSource: DataSource, path: string): Promise<void> {
+  const hasHistory = await dataSource.query<unknown[]>("SELECT 1 FROM sqlite_master WHERE name = 'migrations'");
+  if (hasHistory.length === 0) return;
+  const applied = await dataSource.query<{ name: string }[]>('SELECT name FROM migrations');
+  const known = new Set(dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name));
+  const unknown = applied.find(({ name }) => !known.has(name));
+  if (!unknown) return;
+  const message = `The metadata in ${path} was written by a newer CallFS (it has "${unknown.name}"). Start that version, or restore a backup.`;
+  await dataSource.destroy();
+  throw new CallfsError('METADATA_UNAVAILABLE', message);
+}
+
+/** The connection that TypeORM opened, for statements of our own. */
+function handleOf(dataSource: DataSource): Database.Database {
+  return (dataSource.driver as unknown as { databaseConnection: Database.Database }).databaseConnection;
+}

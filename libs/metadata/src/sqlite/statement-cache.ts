@@ -1,0 +1,26 @@
+import type Database from 'better-sqlite3';
+
+/** Prepares each statement once for a connection. */
+export class Statements {
+  private readonly prepared = new Map<string, Database.Statement>();
+
+  constructor(private readonly database: Database.Database) {}
+
+  get<R>(sql: string, ...parameters: unknown[]): R | undefined {
+    return this.of(sql).get(...parameters) as R | undefined;
+  }
+
+  all<R>(sql: string, ...parameters: unknown[]): R[] {
+    return this.of(sql).all(...parameters) as R[];
+  }
+
+  run(sql: string, ...parameters: unknown[]): Database.RunResult {
+    return this.of(sql).run(...parameters);
+  }
+
+  private of(sql: string): Database.Statement {
+    let statement = this.prepared.get(sql);
+    if (!statement) this.prepared.set(sql, (statement = this.database.prepare(sql)));
+    return statement;
+  }
+}

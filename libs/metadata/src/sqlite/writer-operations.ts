@@ -1,0 +1,33 @@
+import type { ContentId } from '@callfs/core';
+import type { Principal, PrincipalRequest } from '../principal';
+import type { Changed } from './changed';
+import type { ContentRows } from './content-rows';
+import type { FenceRows } from './fence-rows';
+import { ensurePrincipals } from './principal-rows';
+import type { Statements } from './statement-cache';
+import { TreeTransactions } from './tree-transactions';
+import type { Totals } from './totals';
+
+/** Everything the writer thread can be asked for, by the names that requests carry. */
+export class WriterOperations extends TreeTransactions {
+  constructor(
+    private readonly statements: Statements,
+    private readonly contentRows: ContentRows,
+    private readonly fenceRows: FenceRows,
+    totals: Totals,
+  ) {
+    super(statements, contentRows, fenceRows, totals);
+  }
+
+  forget(_changed: Changed, contents: readonly ContentId[]): void {
+    this.contentRows.forget(contents);
+  }
+
+  raiseFence(_changed: Changed, lockNames: readonly string[], token: number): void {
+    this.fenceRows.raise(lockNames, token);
+  }
+
+  ensurePrincipals(_changed: Changed, wanted: readonly PrincipalRequest[]): Principal[] {
+    return ensurePrincipals(this.statements, wanted);
+  }
+}
