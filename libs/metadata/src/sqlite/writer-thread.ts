@@ -84,7 +84,7 @@ function open({ path, durability, collectGraceMs }: WriterData): Writer {
 function serve(port: MessagePort, writer: Writer): void {
   port.on('message', (first: WriteRequest[] | 'close') => {
     let closing = first === 'close';
-    const batch = first === 'close' ? [] : [...first];
+    const batch: WriteRequest[] = first === 'close' ? [] : first.slice();
     while (batch.length < BATCH_MAX && !closing) {
       const more = receiveMessageOnPort(port);
       if (!more) break;
