@@ -1,0 +1,163 @@
+import { CallfsError } from '@callfs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions, RouteOptions } from 'fastify';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { writeError } from './error-response';
+import { Exchange, identityOf, type ExchangeSettings } from './exchange';
+import { HttpFront, type ExchangeObserver } from './front';
+import { createNodeServer, type NodeServer, type NodeServerOptions } from './node-server';
+import { isOpen } from './open-route';
+import type { RequestAuthenticator } from './request-authenticator';
+import { sendEmpty } from './respond';
+import { RouteCatalogue } from './route-catalogue';
+import { answerHeads } from './base-headers';
+
+/** What Fastify parses by itself is nothing: bodies stay raw streams, and the controller says what it wants of them. */
+const BODY_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY'];
+const NO_QUERY = {};
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks. Throws `AUTHENTICATION_FAILED` on a route that is open and was asked without a key. */
+    readonly identity: ReturnType<typeof identityOf>;
+  }
+}
+
+/**
+ * Nest's Fastify adapter with our front before it and our errors behind it: Nest sees only requests that have matched
+ * a route and may use it, and none of its or Fastify's own answers ever reaches a client.
+ */
+export class CallfsAdapter extends FastifyAdapter {
+  readonly routes = new RouteCatalogue();
+  readonly front: HttpFront;
+  private authenticator: RequestAuthenticator | undefined;
+
+  constructor(options: NodeServerOptions) {
+    const settings: ExchangeSettings = {
+      heads: answerHeads(options.certificate !== undefined),
+      readTimeoutMs: options.readTimeoutMs,
+      writeTimeoutMs: options.writeTimeoutMs,
+    };
+    const front = new HttpFront(settings);
+    super({
+      logger: false,
+      exposeHeadRoutes: true,
+      return503OnClosing: false,
+      genReqId: (request: IncomingMessage) => Exchange.of(request).requestId,
+      routerOptions: { querystringParser: () => NO_QUERY, maxParamLength: 4096 },
+      frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => answerError(error, reply),
+      serverFactory: (route: RequestListener) => {
+        front.route = route;
+        return createNodeServer(options, front);
+      },
+    } as FastifyServerOptions);
+    this.front = front;
+    const fastify = this.getInstance<FastifyInstance>();
+    for (const method of BODY_METHODS) fastify.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+    fastify.decorateRequest('identity', {
+      getter(this: FastifyRequest) {
+        return identityOf(this);
+      },
+    });
+    fastify.addHook('onRoute', (route) => this.guard(route));
+    fastify.addHook('onSend', addBaseHeaders);
+    fastify.setErrorHandler((error, _request, reply) => answerError(error, reply));
+    fastify.setNotFoundHandler((request, reply) => this.answerUnrouted(request, reply));
+  }
+
+  /** Who checks keys and who is told of requests: both come out of the container, which needs the adapter first. */
+  connect(authenticator: RequestAuthenticator, observer: ExchangeObserver): void {
+    this.authenticator = authenticator;
+    this.front.observer = observer;
+  }
+
+  get server(): NodeServer {
+    return this.getHttpServer<NodeServer>();
+  }
+
+  /** Nest's own would answer in Nest's format. */
+  override setErrorHandler(): FastifyInstance {
+    return this.getInstance<FastifyInstance>();
+  }
+
+  override setNotFoundHandler(): FastifyInstance {
+    return this.getInstance<FastifyInstance>();
+  }
+
+  /**
+   * Gives each route, when it is registered, the one hook it needs: note the pattern, check the key. Decided here, once,
+   * by the route that matched, and never again by looking at a URL.
+   */
+  private guard(route: RouteOptions): void {
+    const pattern = route.url;
+    const open = isOpen(route.config) || pattern.startsWith('/docs');
+    for (const method of [route.method].flat()) this.routes.add(method, pattern, open);
+    const before = route.onRequest === undefined ? [] : [route.onRequest].flat();
+    if (before.some((hook) => guards.has(hook))) return;
+    const enter = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
+      const exchange = Exchange.of(request.raw);
+      exchange.route = pattern;
+      try {
+        if (!open) this.authenticate(exchange);
+      } catch (error) {
+        done(error as Error);
+        return;
+      }
+      done();
+    };
+    guards.add(enter);
+    route.onRequest = [...before, enter];
+  }
+
+  private authenticate(exchange: Exchange): void {
+    if (this.authenticator === undefined) throw new Error('The server took a request before it was connected.');
+    exchange.identity = this.authenticator.authenticate(exchange.request.headers.authorization);
+  }
+
+  /** No route has this method and path: `OPTIONS` is answered for those that exist, others are told what there is. */
+  private answerUnrouted(request: FastifyRequest, reply: FastifyReply): void {
+    const exchange = Exchange.of(request.raw);
+    const path = request.raw.url ?? '/';
+    const { methods, open } = this.routes.match(path);
+    try {
+      if (methods.length === 0 ? isBelowApi(path) : !open) this.authenticate(exchange);
+      const allow = methods.join(', ');
+      if (methods.length === 0) throw new CallfsError('ROUTE_NOT_FOUND', 'There is no such route. /docs lists those there are.');
+      if (request.raw.method !== 'OPTIONS') {
+        throw new CallfsError('METHOD_NOT_ALLOWED', `This route has no ${request.raw.method}.`, { details: { allow } });
+      }
+      sendEmpty(reply, 204, { Allow: allow });
+    } catch (error) {
+      answerError(error, reply);
+    }
+  }
+}
+
+const guards = new WeakSet<object>();
+
+function isBelowApi(path: string): boolean {
+  return path === '/v1' || path.startsWith('/v1/');
+}
+
+function answerError(error: unknown, reply: FastifyReply): void {
+  reply.hijack();
+  writeError(Exchange.of(reply.raw), error);
+}
+
+/** For the answers that Nest and Fastify write: the same fields as those we write ourselves. */
+function addBaseHeaders(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: null, payload: unknown) => void,
+): void {
+  const exchange = Exchange.of(request.raw);
+  const { api } = exchange.settings.heads;
+  reply.header('X-Request-ID', exchange.requestId);
+  for (let i = 0; i < api.length; i += 2) {
+    const name = api[i] as string;
+    if (!reply.hasHeader(name)) reply.header(name, api[i + 1]);
+  }
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) exchange.bytesOut = Buffer.byteLength(payload);
+  done(null, payload);
+}

@@ -1,0 +1,79 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { CallfsError } from '@callfs/core';
+import { answerClientError, type ClientError } from './client-error';
+import { writeError } from './error-response';
+import { Exchange, type ExchangeSettings } from './exchange';
+import { parseTarget, routedPath, URL_MAX_BYTES } from './request-target';
+
+/** All header fields together, names and values, in bytes. */
+export const HEADERS_MAX_BYTES = 16 * 1024;
+
+/** Told of every request once its answer is out or its client gone. */
+export interface ExchangeObserver {
+  finished(exchange: Exchange): void;
+  refused(refusal: { requestId: string; status: number; remoteAddress: string }): void;
+}
+
+/**
+ * Where every request enters, before any framework: it gets its exchange, what no route may see is refused, and the
+ * router is shown a URL it cannot misread. The listener of the server's `request`, `checkContinue` and `clientError`.
+ */
+export class HttpFront {
+  /** Set when the server stops: every answer is the last on its connection. */
+  draining = false;
+  /** The router; set when it exists, before the server listens. */
+  route: RequestListener = () => undefined;
+  observer: ExchangeObserver | undefined;
+  /** One function for all responses, not a closure for each. */
+  private readonly onClose: (this: ServerResponse) => void;
+
+  constructor(private readonly settings: ExchangeSettings) {
+    const finished = (exchange: Exchange): void => this.observer?.finished(exchange);
+    this.onClose = function (this: ServerResponse) {
+      const exchange = Exchange.of(this);
+      if (!this.writableFinished) exchange.abort();
+      finished(exchange);
+    };
+  }
+
+  accept(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    const url = request.url ?? '/';
+    const target = parseTarget(url);
+    const exchange = new Exchange(request, response, target, this.settings, awaitsContinue);
+    response.on('close', this.onClose);
+    if (this.draining) response.shouldKeepAlive = false;
+    const problem = refusal(request, url, target.path);
+    if (problem !== undefined) {
+      writeError(exchange, problem);
+      return;
+    }
+    request.url = routedPath(target.path);
+    this.route(request, response);
+  }
+
+  reject(error: ClientError, socket: Socket): void {
+    const refused = answerClientError(error, socket, this.settings);
+    if (refused !== undefined) this.observer?.refused(refused);
+  }
+}
+
+function refusal(request: IncomingMessage, url: string, path: string): CallfsError | undefined {
+  if (url.length > URL_MAX_BYTES) return new CallfsError('URI_TOO_LONG', 'The URL is longer than 16 KiB.');
+  if (headerBytes(request.rawHeaders) > HEADERS_MAX_BYTES) {
+    return new CallfsError('HEADERS_TOO_LARGE', 'The headers are larger than 16 KiB.');
+  }
+  if (request.headers.host === undefined && request.httpVersion === '1.1') {
+    return new CallfsError('INVALID_REQUEST', 'The request has no "Host" header.');
+  }
+  if (url.includes('#'))
+    return new CallfsError('INVALID_REQUEST', 'A URL is sent without its fragment; write "#" in a name as "%23".');
+  if (path.charCodeAt(0) !== 0x2f) return new CallfsError('INVALID_REQUEST', 'The request target is not a path.');
+  return undefined;
+}
+
+function headerBytes(rawHeaders: readonly string[]): number {
+  let bytes = 0;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
+}

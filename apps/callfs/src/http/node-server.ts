@@ -1,0 +1,53 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+import type { ClientError } from './client-error';
+import type { HttpFront } from './front';
+import { HEADERS_MAX_BYTES } from './front';
+import { onSilence } from './idle-timeout';
+import { URL_MAX_BYTES } from './request-target';
+import type { CertificatePair } from './tls';
+
+export type NodeServer = http.Server | https.Server;
+
+/** Longer than load balancers keep a connection idle (AWS 60 s, nginx 75 s), so that they and not we close it first. */
+const KEEP_ALIVE_MS = 80_000;
+const HEADERS_TIMEOUT_MAX_MS = 60_000;
+
+export interface NodeServerOptions {
+  readonly readTimeoutMs: number;
+  readonly writeTimeoutMs: number;
+  /** HTTPS when given. */
+  readonly certificate?: CertificatePair;
+}
+
+/**
+ * Node's server, strict about HTTP and bounded in what a client can hold: the head of a request has a size and a
+ * deadline, everything after it only has to move (`onSilence`), so a healthy transfer may take for ever.
+ */
+export function createNodeServer(options: NodeServerOptions, front: HttpFront): NodeServer {
+  const settings: http.ServerOptions = {
+    // Both limits are checked exactly by the front, which can tell a long URL (414) from large headers (431).
+    maxHeaderSize: URL_MAX_BYTES + HEADERS_MAX_BYTES + 8192,
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    headersTimeout: Math.min(options.readTimeoutMs, HEADERS_TIMEOUT_MAX_MS),
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(2_000, options.readTimeoutMs),
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    noDelay: true,
+  };
+  const server =
+    options.certificate === undefined
+      ? http.createServer(settings)
+      : https.createServer({ ...settings, ...options.certificate, minVersion: 'TLSv1.2' });
+  server.timeout = options.writeTimeoutMs;
+  // Node drops what is above this number in silence; the bytes are bounded already.
+  server.maxHeadersCount = 0;
+  server.on('request', (request, response) => front.accept(request, response, false));
+  server.on('checkContinue', (request, response) => front.accept(request, response, true));
+  server.on('checkExpectation', (request, response) => front.accept(request, response, false));
+  server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
+  server.on('timeout', onSilence);
+  return server;
+}

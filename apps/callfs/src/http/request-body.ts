@@ -1,0 +1,68 @@
+import type { IncomingMessage } from 'node:http';
+import { CallfsError } from '@callfs/core';
+import { Exchange } from './exchange';
+
+type HttpRequest = { readonly raw: IncomingMessage };
+
+/**
+ * Lets a client that sent `Expect: 100-continue` send its body. To be called when nothing but the body can decide any
+ * more: whoever refuses before saves the client the upload. `readBody` calls it; nothing else needs to.
+ */
+export function continueIfExpected(request: HttpRequest): void {
+  const exchange = Exchange.of(request.raw);
+  if (!exchange.awaitsContinue) return;
+  exchange.awaitsContinue = false;
+  exchange.response.writeContinue();
+}
+
+/** What the client announces: bytes, or `undefined` for a chunked body. 0 when there is none. */
+export function announcedLength(request: HttpRequest): number | undefined {
+  const { headers } = request.raw;
+  if (headers['transfer-encoding'] !== undefined) return undefined;
+  return Number(headers['content-length'] ?? 0);
+}
+
+/** `PAYLOAD_TOO_LARGE` when the client announces more than `maxBytes` (0: no limit). */
+export function refuseTooLarge(request: HttpRequest, maxBytes: number): void {
+  if (maxBytes > 0 && (announcedLength(request) ?? 0) > maxBytes) throw tooLarge(maxBytes);
+}
+
+/**
+ * The body as it arrives, read only as fast as it is taken. `PAYLOAD_TOO_LARGE` as soon as it passes `maxBytes`
+ * (0: no limit), `CONTENT_LENGTH_MISMATCH` when the client goes away before its end. Taken once.
+ */
+export async function* readBody(request: HttpRequest, maxBytes = 0): AsyncGenerator<Buffer, void, undefined> {
+  const exchange = Exchange.of(request.raw);
+  refuseTooLarge(request, maxBytes);
+  if (!exchange.hasBody) return;
+  continueIfExpected(request);
+  const { readTimeoutMs, writeTimeoutMs } = exchange.settings;
+  const { socket } = request.raw;
+  if (readTimeoutMs !== writeTimeoutMs) socket.setTimeout(readTimeoutMs);
+  exchange.awaitsBody = true;
+  try {
+    for await (const chunk of request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      exchange.awaitsBody = false;
+      exchange.bytesIn += chunk.length;
+      if (maxBytes > 0 && exchange.bytesIn > maxBytes) throw tooLarge(maxBytes);
+      yield chunk;
+      exchange.awaitsBody = true;
+    }
+  } catch (error) {
+    throw request.raw.complete || error instanceof CallfsError ? error : cutShort(error);
+  } finally {
+    exchange.awaitsBody = false;
+    if (readTimeoutMs !== writeTimeoutMs) socket.setTimeout(writeTimeoutMs);
+  }
+  if (!request.raw.complete) throw cutShort();
+}
+
+function cutShort(cause?: unknown): CallfsError {
+  return new CallfsError('CONTENT_LENGTH_MISMATCH', 'The connection ended before the body did. Nothing was changed.', { cause });
+}
+
+function tooLarge(maxBytes: number): CallfsError {
+  return new CallfsError('PAYLOAD_TOO_LARGE', `The body is larger than the ${maxBytes} bytes that are allowed here.`, {
+    details: { max_bytes: maxBytes },
+  });
+}

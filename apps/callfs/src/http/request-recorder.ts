@@ -1,0 +1,70 @@
+import type { Logger } from 'pino';
+import type { AccessLog } from '../logging/access-log';
+import type { HttpMetrics } from '../metrics/http-metrics';
+import { asCallfsError } from './error-response';
+import { ERROR_TABLE } from './error-table';
+import type { Exchange } from './exchange';
+import type { ExchangeObserver } from './front';
+import type { RemoteAddress } from './remote-address';
+
+/** What nginx notes for a client that closed the connection before it had an answer. */
+const CLIENT_CLOSED = 499;
+
+/** Notes every request when it is over: the access line, the metrics, and the cause of a 5xx under the same id. */
+export class RequestRecorder implements ExchangeObserver {
+  constructor(
+    private readonly accessLog: AccessLog,
+    private readonly metrics: HttpMetrics,
+    private readonly addresses: RemoteAddress,
+    private readonly logger: Logger,
+  ) {}
+
+  finished(exchange: Exchange): void {
+    const { request, response } = exchange;
+    const aborted = !response.writableFinished;
+    const status = aborted && !response.headersSent ? CLIENT_CLOSED : response.statusCode;
+    const method = request.method ?? '';
+    const durationMs = performance.now() - exchange.startedAtMs;
+    this.metrics.count(method, exchange.route, status, durationMs / 1000, exchange.bytesIn, exchange.bytesOut);
+    this.accessLog.write({
+      requestId: exchange.requestId,
+      traceId: exchange.traceId,
+      method,
+      path: exchange.target.path,
+      status,
+      aborted,
+      durationMs,
+      bytesIn: exchange.bytesIn,
+      bytesOut: exchange.bytesOut,
+      user: exchange.identity?.user ?? '',
+      remoteAddress: this.addresses.of(request),
+      userAgent: request.headers['user-agent'] ?? '',
+    });
+    if (exchange.failure !== undefined) this.noteFailure(exchange);
+  }
+
+  refused(refusal: { requestId: string; status: number; remoteAddress: string }): void {
+    this.metrics.count('', '', refusal.status, 0, 0, 0);
+    this.accessLog.write({
+      requestId: refusal.requestId,
+      traceId: refusal.requestId,
+      method: '-',
+      path: '-',
+      status: refusal.status,
+      aborted: false,
+      durationMs: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      user: '',
+      remoteAddress: refusal.remoteAddress,
+      userAgent: '',
+    });
+  }
+
+  private noteFailure({ requestId, failure }: Exchange): void {
+    const error = asCallfsError(failure);
+    if (ERROR_TABLE[error.code].status < 500) return;
+    this.metrics.failed(error.code);
+    this.logger.error({ err: error.code === 'INTERNAL_ERROR' ? failure : error, request_id: requestId }, error.message);
+  }
+}

@@ -1,0 +1,57 @@
+import type { AddressInfo } from 'node:net';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Logger } from 'nestjs-pino';
+import type { CallfsConfig, ListenAddress } from '../config/config';
+import { AccessLog } from '../logging/access-log';
+import type { Log } from '../logging/log';
+import { Metrics } from '../metrics/catalogue';
+import { HttpMetrics } from '../metrics/http-metrics';
+import { CallfsAdapter } from './callfs-adapter';
+import { LOG } from './http-shell.module';
+import { RemoteAddress } from './remote-address';
+import { RequestAuthenticator } from './request-authenticator';
+import { RequestRecorder } from './request-recorder';
+import { readCertificate, speaksTls } from './tls';
+
+/**
+ * Composes the application and initialises it; it does not listen yet. `appModule` imports `HttpShellModule.forRoot` and
+ * binds `RequestAuthenticator`. Rejects with whatever a provider's start rejects with.
+ */
+export async function createHttpApp(appModule: Type | DynamicModule, config: CallfsConfig): Promise<NestFastifyApplication> {
+  const { server } = config;
+  const certificate = speaksTls(server) ? await readCertificate(server) : undefined;
+  const { readTimeoutMs, writeTimeoutMs } = server;
+  const adapter = new CallfsAdapter({ readTimeoutMs, writeTimeoutMs, certificate });
+  const app = await NestFactory.create<NestFastifyApplication>(appModule, adapter, {
+    bodyParser: false,
+    bufferLogs: true,
+    abortOnError: false,
+    forceCloseConnections: false,
+  });
+  app.useLogger(app.get(Logger));
+  const log = app.get<Log>(LOG);
+  const recorder = new RequestRecorder(
+    new AccessLog(log),
+    new HttpMetrics(app.get(Metrics)),
+    new RemoteAddress(server.trustedProxies),
+    log.logger,
+  );
+  adapter.connect(app.get(RequestAuthenticator), recorder);
+  await app.init();
+  await app.getHttpAdapter().getInstance().ready();
+  return app;
+}
+
+/** Listens and resolves to where. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */
+export function listen(app: NestFastifyApplication, address: ListenAddress): Promise<AddressInfo> {
+  const server = app.getHttpServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port: address.port, host: address.host === '' ? undefined : address.host }, () => {
+      server.removeListener('error', reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
