@@ -55,6 +55,7 @@ describe('parseRange', () => {
     ['bytes=0-1,2-3', ranges([0, 4])],
     ['bytes=0-0,4-4,2-2,1-3', ranges([0, 5])],
     ['bytes=9-9,0-1,1-2', ranges([9, 1], [0, 3])],
+    ['bytes=0-1,9-9,1-2', ranges([0, 3], [9, 1])],
     ['bytes=0-0,100-', ranges([0, 1])],
     ['bytes=100-,200-', unsatisfiable],
     ['bytes=0-0,5-3', none],

@@ -3,7 +3,7 @@ export type MemberValue = Buffer | number;
 
 const KEY = '[a-z*][a-z0-9_\\-.*]*';
 const BYTES = ':([A-Za-z0-9+/]*={0,2}):';
-const INTEGER = '(-?\\d{1,15})(?![\\d.])';
+const INTEGER = '(-?\\d{1,15})';
 const BARE_ITEM = [
   '-?\\d{1,12}\\.\\d{1,3}',
   '-?\\d{1,15}',
