@@ -226,6 +226,7 @@ describe('H10 framing that could be read in two ways: 400 and close', () => {
     ['a length beyond 64 bits', () => put('Content-Length: 18446744073709551619\r\n', 'abc')],
     ['a length and chunks', () => put('Content-Length: 3\r\nTransfer-Encoding: chunked\r\n', '3\r\nabc\r\n0\r\n\r\n')],
     ['chunks and a length', () => put('Transfer-Encoding: chunked\r\nContent-Length: 3\r\n', '3\r\nabc\r\n0\r\n\r\n')],
+    ['a coding before the chunks', () => put('Transfer-Encoding: gzip, chunked\r\n', '3\r\nabc\r\n0\r\n\r\n')],
     ['an unknown coding', () => put('Transfer-Encoding: xchunked\r\n', '3\r\nabc\r\n0\r\n\r\n')],
     ['chunks that are not last', () => put('Transfer-Encoding: chunked, gzip\r\n', '3\r\nabc\r\n0\r\n\r\n')],
     ['chunks twice', () => put('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', '3\r\nabc\r\n0\r\n\r\n')],
