@@ -145,7 +145,6 @@ describe('the access log', () => {
     const line = await accessLine(String(responses[0]?.headers.get('x-request-id')));
 
     expect(line['status']).toBe(400);
-    // eslint-disable-next-line no-control-regex -- these are what must not be there
     expect(server.stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
   });
 });

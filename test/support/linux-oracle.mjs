@@ -7,7 +7,8 @@ const operations = {
   read: (path) => fs.closeSync(fs.openSync(path, 'r')),
   overwrite: (path) => fs.closeSync(fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_TRUNC)),
   stat: (path) => fs.statSync(path),
-  list: (path) => fs.readdirSync(path),
+  // A listing of the API shows the attributes of the entries as well, as `ls -l` does.
+  list: (path) => fs.readdirSync(path).forEach((name) => fs.lstatSync(`${path}/${name}`)),
   create: (path) => fs.closeSync(fs.openSync(path, 'wx')),
   mkdir: (path) => fs.mkdirSync(path),
   delete: (path) => (fs.lstatSync(path).isDirectory() ? fs.rmdirSync(path) : fs.unlinkSync(path)),
