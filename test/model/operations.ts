@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Answer, Client } from '../support/client';
-import { Refusal, type Caller, type TreeModel } from './tree-model';
+import { OutOfModel, Refusal, type Caller, type TreeModel } from './tree-model';
 
 /** One request, as plain data, so that a failing sequence can be read and shrunk. */
 export type Operation =
@@ -58,12 +58,15 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('chmod'), by, path, mode: fileMode }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('chown'), by, path, uid: fc.constantFrom(0, 2001, 2003) }) },
-) as fc.Arbitrary<Operation>;
+);
 
 export const operations = fc.array(operation, { minLength: 1, maxLength: 30, size: 'max' });
 
-/** What the model says of the operation, having done it: status, code and, of a read, what was read. */
-export function predict(model: TreeModel, operation: Operation): string {
+/**
+ * What the model says of the operation, having done it: status, code and, of a read, what was read. Undefined when it
+ * cannot say, and then nothing is done.
+ */
+export function predict(model: TreeModel, operation: Operation): string | undefined {
   const caller = CALLERS[operation.by] as Caller;
   try {
     switch (operation.kind) {
@@ -95,6 +98,7 @@ export function predict(model: TreeModel, operation: Operation): string {
     }
   } catch (error) {
     if (error instanceof Refusal) return error.message;
+    if (error instanceof OutOfModel) return undefined;
     throw error;
   }
 }

@@ -34,6 +34,9 @@ export type Node = FileNode | DirectoryNode | LinkNode;
 /** Thrown with what the server answers: status and code. */
 export class Refusal extends Error {}
 
+/** Thrown where a link leads above the model's root, which is a directory like others on the server. */
+export class OutOfModel extends Error {}
+
 const READ = 4;
 const WRITE = 2;
 const SEARCH = 1;
@@ -213,7 +216,9 @@ export class TreeModel {
       if (at.type !== 'directory') return 'file in the way';
       if (!may(caller, at, SEARCH)) throw new Refusal('403 PERMISSION_DENIED');
       if (name === '..') {
-        at = passed.pop() ?? this.root;
+        const above = passed.pop();
+        if (!above) throw new OutOfModel();
+        at = above;
         walked = walked.slice(0, -1);
         pending = rest;
         continue;
