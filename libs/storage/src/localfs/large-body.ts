@@ -5,6 +5,9 @@ import { damagedBlob } from './localfs-errors';
 import type { OpenFile } from './open-file';
 import type { SumReader } from './sum-reader';
 
+/** Two of these stay in a core's cache between the disk, the checksum and the socket; with 1 MiB a download is a fifth slower. */
+const PIECE_BYTES = 8 * BLOCK_BYTES;
+
 interface Piece {
   readonly buffer: Buffer;
   /** Content from here on, whole blocks; the last may be short. */
@@ -76,7 +79,7 @@ export class LargeBody implements AsyncIterableIterator<Buffer> {
     this.inUse.add(buffer);
     const offset = this.position;
     const wanted = Math.ceil((this.end - offset) / BLOCK_BYTES) * BLOCK_BYTES;
-    const length = Math.min(wanted, contentCapacity(buffer), this.sums.contentSize - offset);
+    const length = Math.min(wanted, PIECE_BYTES, contentCapacity(buffer), this.sums.contentSize - offset);
     this.position += length;
     const filled = this.file.read(buffer.subarray(0, length), offset);
     // Its failure is met when the piece is asked for; until then it is not unhandled.

@@ -6,7 +6,7 @@ import { type BufferPool, contentCapacity } from './buffer-pool';
 import type { OpenFile } from './open-file';
 
 /** Unsynced bytes that a write leaves to its final sync: what a slow disk writes well within the timeout. */
-const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
+const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
 /**
  * Gathers a body into large writes: one buffer is on its way to the disk while the next fills. A short body never
