@@ -49,5 +49,12 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront): 
   server.on('checkExpectation', (request, response) => front.accept(request, response, false));
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
   server.on('timeout', onSilence);
+  server.on('connection', noteAddress);
+  server.on('secureConnection', noteAddress);
   return server;
+}
+
+/** Asked for once, a socket still knows its peer's address when it is closed and the access line is written. */
+function noteAddress(socket: Socket): void {
+  void socket.remoteAddress;
 }

@@ -33,7 +33,12 @@ export function createLog(settings: CallfsConfig['log'], destination?: Destinati
     },
     stream,
   );
-  return { logger, stream, tellsInfo: logger.isLevelEnabled('info'), flush: () => (output as Partial<BatchedOutput>).flushSync?.() };
+  return {
+    logger,
+    stream,
+    tellsInfo: logger.isLevelEnabled('info'),
+    flush: () => (output as Partial<BatchedOutput>).flushSync?.(),
+  };
 }
 
 type BatchedOutput = ReturnType<typeof pino.destination>;
@@ -53,7 +58,7 @@ const SECRET_FIELDS = ['authorization', 'password', 'secret', 'token', 'key', 'd
 
 function consoleStream(destination: DestinationStream | undefined): DestinationStream {
   return PinoPretty({
-    destination: (destination) ?? 1,
+    destination: destination ?? 1,
     sync: true,
     colorize: destination === undefined && process.stdout.isTTY,
     translateTime: 'SYS:HH:MM:ss.l',

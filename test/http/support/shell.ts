@@ -1,0 +1,174 @@
+import { Writable } from 'node:stream';
+import type { AddressInfo } from 'node:net';
+import { Controller, Delete, Get, Module, Patch, Post, Put, Req, Res } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CallfsError } from '@callfs/core';
+import type { Identity } from '@callfs/auth';
+import type { CallfsConfig } from '../../../apps/callfs/src/config/config';
+import { identityOf, requestSignal } from '../../../apps/callfs/src/http/exchange';
+import { HttpShellModule } from '../../../apps/callfs/src/http/http-shell.module';
+import { readJsonBody } from '../../../apps/callfs/src/http/json-body';
+import { Open } from '../../../apps/callfs/src/http/open-route';
+import { RequestAuthenticator } from '../../../apps/callfs/src/http/request-authenticator';
+import { readBody } from '../../../apps/callfs/src/http/request-body';
+import { queryOf, rawPathOf } from '../../../apps/callfs/src/http/request-target';
+import { sendBody, sendJson } from '../../../apps/callfs/src/http/respond';
+import { createHttpApp, listen } from '../../../apps/callfs/src/http/server';
+import { createLog } from '../../../apps/callfs/src/logging/log';
+
+export const KEY = 'shell-test-key-0123456789';
+
+class OneKey extends RequestAuthenticator {
+  authenticate(authorization: string | undefined): Identity {
+    const user = { [`Bearer ${KEY}`]: 'root', 'Bearer ordinary-key-0123456789': 'alice' }[authorization ?? ''];
+    if (user === undefined) throw new CallfsError('AUTHENTICATION_FAILED', 'The API key is missing or wrong.');
+    const uid = user === 'root' ? 0 : 1000;
+    return { user, uid, gid: uid, groups: [], umask: 0o022, keyId: '00000000' };
+  }
+}
+
+/** What the probe controller has seen, for the tests to look at. */
+export const seen = { aborted: [] as string[], bodies: 0 };
+
+/** Stands in for the real controllers: it does whatever the query of a request tells it to. */
+@Controller('v1/files')
+export class ProbeController {
+  @Get('*')
+  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = queryOf(request);
+    const path = rawPathOf(request, '/v1/files');
+    const fail = query.get('fail');
+    if (fail === 'bug') throw new Error('the secret inside');
+    if (fail !== undefined) {
+      throw new CallfsError(fail as 'FILE_NOT_FOUND', `No ${path}`, {
+        cause: new Error('the secret inside'),
+        details: { code: 'FORGED', request_id: 'forged', existing_path: path, size: 10 },
+      });
+    }
+    if (query.has('stream')) {
+      const size = Number(query.get('stream'));
+      return sendBody(
+        reply,
+        200,
+        { 'Content-Length': size },
+        chunks(size, Number(query.get('stop') ?? size), requestSignal(request)),
+      );
+    }
+    if (query.has('wait')) {
+      const { signal } = { signal: requestSignal(request) };
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Number(query.get('wait')));
+        signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          seen.aborted.push(path);
+          resolve();
+        });
+      });
+    }
+    return sendBody(reply, 200, { 'Content-Type': 'application/octet-stream' }, Buffer.from(`path=${path}`));
+  }
+
+  @Put('*')
+  async put(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = queryOf(request);
+    if (query.get('fail')) throw new CallfsError('PRECONDITION_FAILED', 'Not now.');
+    seen.bodies++;
+    let bytes = 0;
+    for await (const chunk of readBody(request, Number(query.get('max') ?? 0))) bytes += chunk.length;
+    sendJson(reply, 201, { bytes, user: identityOf(request).user });
+  }
+
+  @Patch('*')
+  async patch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    sendJson(reply, 200, { value: (await readJsonBody(request)) ?? null });
+  }
+
+  @Post('*')
+  post(): object {
+    return { plain: 'nest' };
+  }
+
+  @Delete('*')
+  delete(): never {
+    throw new CallfsError('CONTENT_LENGTH_MISMATCH', 'Short.');
+  }
+}
+
+@Controller('download')
+class OpenProbeController {
+  @Open()
+  @Get(':token')
+  download(@Res() reply: FastifyReply): void {
+    void sendBody(reply, 200, {}, Buffer.from('open'));
+  }
+}
+
+async function* chunks(size: number, stopAt: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const chunk = Buffer.alloc(64 * 1024, 'x');
+  for (let sent = 0; sent < stopAt; sent += chunk.length) {
+    signal.throwIfAborted();
+    yield chunk.subarray(0, Math.min(chunk.length, stopAt - sent));
+  }
+  if (stopAt < size) throw new Error('the disk broke');
+}
+
+export interface Shell {
+  readonly app: NestFastifyApplication;
+  readonly host: string;
+  readonly port: number;
+  /** The log so far, a line an object. */
+  lines(): Record<string, unknown>[];
+  readonly text: () => string;
+}
+
+export async function startShell(overrides: { server?: Partial<CallfsConfig['server']> } = {}): Promise<Shell> {
+  let text = '';
+  const output = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text += chunk.toString();
+      done();
+    },
+  });
+  const config = {
+    server: {
+      listenAddr: { host: '127.0.0.1', port: 0 },
+      protocol: 'http',
+      certFile: '',
+      keyFile: '',
+      readTimeoutMs: 30_000,
+      writeTimeoutMs: 30_000,
+      fileOpTimeoutMs: 10_000,
+      metadataOpTimeoutMs: 5_000,
+      maxUploadBytes: 0,
+      trustedProxies: [],
+      shutdownGraceMs: 5_000,
+      ...overrides.server,
+    },
+    log: { level: 'info', format: 'json' },
+    metrics: {},
+    debug: { profiling: true },
+    instanceDiscovery: { instanceId: 'test', peerEndpoints: {} },
+  } as unknown as CallfsConfig;
+
+  @Module({
+    imports: [HttpShellModule.forRoot(config, createLog(config.log, output))],
+    controllers: [ProbeController, OpenProbeController],
+    providers: [{ provide: RequestAuthenticator, useClass: OneKey }],
+  })
+  class ShellTestModule {}
+
+  const app = await createHttpApp(ShellTestModule, config);
+  const address: AddressInfo = await listen(app, config.server.listenAddr);
+  return {
+    app,
+    host: address.address,
+    port: address.port,
+    text: () => text,
+    lines: () =>
+      text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
+}
