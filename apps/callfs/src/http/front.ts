@@ -5,6 +5,7 @@ import { answerClientError, type ClientError } from './client-error';
 import { writeError } from './error-response';
 import { Exchange, type ExchangeSettings } from './exchange';
 import { parseTarget, routedPath, URL_MAX_BYTES } from './request-target';
+import { framingFault } from './semantics/request-framing';
 
 /** All header fields together, names and values, in bytes. */
 export const HEADERS_MAX_BYTES = 16 * 1024;
@@ -45,6 +46,7 @@ export class HttpFront {
     if (this.draining) response.shouldKeepAlive = false;
     const problem = refusal(request, url, target.path);
     if (problem !== undefined) {
+      response.shouldKeepAlive = false;
       writeError(exchange, problem);
       return;
     }
@@ -63,9 +65,8 @@ function refusal(request: IncomingMessage, url: string, path: string): CallfsErr
   if (headerBytes(request.rawHeaders) > HEADERS_MAX_BYTES) {
     return new CallfsError('HEADERS_TOO_LARGE', 'The headers are larger than 16 KiB.');
   }
-  if (request.headers.host === undefined && request.httpVersion === '1.1') {
-    return new CallfsError('INVALID_REQUEST', 'The request has no "Host" header.');
-  }
+  const fault = framingFault(request.rawHeaders, request.httpVersion === '1.0');
+  if (fault !== undefined) return new CallfsError('INVALID_REQUEST', `The request cannot be read in one way only: ${fault}.`);
   if (url.includes('#'))
     return new CallfsError('INVALID_REQUEST', 'A URL is sent without its fragment; write "#" in a name as "%23".');
   if (path.charCodeAt(0) !== 0x2f) return new CallfsError('INVALID_REQUEST', 'The request target is not a path.');

@@ -15,7 +15,7 @@ export function closeAfterUnreadBody(exchange: Exchange): void {
   const { request, response } = exchange;
   if (!exchange.hasBody || request.complete) return;
   const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
-  if (length <= SMALL_BODY_BYTES && !exchange.awaitsContinue && !exchange.hopeless) return;
+  if (length <= SMALL_BODY_BYTES && response.shouldKeepAlive && !exchange.awaitsContinue && !exchange.hopeless) return;
   response.shouldKeepAlive = false;
   if (exchange.hopeless) return;
   const { socket } = request;

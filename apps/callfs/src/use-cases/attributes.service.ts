@@ -45,8 +45,8 @@ export class AttributesService {
     const gid = request.group === undefined ? undefined : await this.principals.idOf('group', request.group);
     const plan = async (): Promise<AttributesPlan> => {
       const existing = await this.resolver.existing(caller.identity, path, { follow: request.follow });
-      checkCondition(request.condition, existing.inode, existing.path);
       const changes = this.judge(caller.identity, existing, request, uid, gid);
+      checkCondition(request.condition, existing.inode, existing.path);
       return { lockNames: [existing.path.toString()], existing, changes };
     };
     const commit = async ({ existing, changes }: AttributesPlan, guard: CommitGuard): Promise<WriteOutcome> => {

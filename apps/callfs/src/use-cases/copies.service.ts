@@ -63,14 +63,15 @@ export class CopiesService {
     if (isDirectory && located.path.isWithin(source.path)) throw intoItself(source.path);
     const lockNames = [located.path.toString()];
     if (!isExisting(located)) {
+      const fresh = this.newNames.plan(identity, located);
       checkCondition(options.condition, null, located.path);
-      return { lockNames, source, path: located.path, fresh: this.newNames.plan(identity, located) };
+      return { lockNames, source, path: located.path, fresh };
     }
     const replaced = asExisting(located);
-    checkCondition(options.condition, replaced.inode, located.path);
     if (!options.overwrite || isDirectory || replaced.inode.id === source.inode.id) throw alreadyExists(replaced);
     if (replaced.inode.type === 'directory') throw isADirectory(located.path);
     this.authorizer.write(identity, replaced.inode, located.path);
+    checkCondition(options.condition, replaced.inode, located.path);
     return { lockNames, source, path: located.path, replaced };
   }
 

@@ -112,15 +112,16 @@ export class FilesService {
     const located = await this.resolver.resolve(identity, path, { follow: upload.mode === 'put' }).catch(parentNotADirectory);
     const lockNames = [located.path.toString()];
     if (!isExisting(located)) {
+      const fresh = this.newNames.plan(identity, located);
       checkCondition(upload.condition, null, located.path);
-      return { lockNames, located, fresh: this.newNames.plan(identity, located) };
+      return { lockNames, located, fresh };
     }
     const existing = asExisting(located);
     const { inode } = existing;
-    checkCondition(upload.condition, inode, located.path);
     if (upload.mode === 'create') throw alreadyExists(existing);
     if (inode.type === 'directory') throw isADirectory(located.path);
     this.authorizer.write(identity, inode, located.path);
+    checkCondition(upload.condition, inode, located.path);
     return { lockNames, located, existing, changes: this.replacementChanges(caller, inode, upload, located.path) };
   }
 

@@ -2,11 +2,17 @@ import { CallfsError, type Inode, type VirtualPath } from '@callfs/core';
 import { entryEtagOf } from './etag';
 import { holds, type WriteCondition } from './write-condition';
 
-/** `PRECONDITION_FAILED` when `condition` does not hold for what is at `path` now (`null`: nothing). */
+/**
+ * `PRECONDITION_FAILED` when `condition` does not hold for what is at `path` now (`null`: nothing). To be asked after
+ * everything else that can be refused: a condition counts only where the answer would be a success without it (RFC 9110
+ * §13.2.1). The tag is not told, since whoever may write a file may not always read it.
+ */
 export function checkCondition(condition: WriteCondition | undefined, inode: Inode | null, path: VirtualPath): void {
   if (!condition || holds(condition, inode && entryEtagOf(inode), inode?.mtimeNs ?? 0n)) return;
-  const state = inode ? `its ETag is ${entryEtagOf(inode)} now` : 'it does not exist';
-  throw new CallfsError('PRECONDITION_FAILED', `A condition of the request does not hold for ${path.toString()}: ${state}.`, {
-    details: { path: path.toString(), current_etag: inode && entryEtagOf(inode) },
-  });
+  const state = inode ? 'it is there, and not in a state that was asked for' : 'it does not exist';
+  throw new CallfsError(
+    'PRECONDITION_FAILED',
+    `A condition of the request does not hold for ${path.toString()}: ${state}. Nothing was changed; read it again.`,
+    { details: { path: path.toString(), exists: inode !== null } },
+  );
 }

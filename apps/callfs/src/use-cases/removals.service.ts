@@ -53,8 +53,8 @@ export class RemovalsService {
   private async plan(caller: Caller, path: VirtualPath, options: RemovalOptions): Promise<RemovalPlan> {
     if (path.isRoot) throw rootStays();
     const existing = await this.resolver.existing(caller.identity, path, { follow: false });
-    checkCondition(options.condition, existing.inode, existing.path);
     this.authorizer.remove(caller.identity, existing.parent, existing.inode, existing.path);
+    checkCondition(options.condition, existing.inode, existing.path);
     return { lockNames: [existing.path.toString()], existing };
   }
 }

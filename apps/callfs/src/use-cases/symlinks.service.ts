@@ -31,10 +31,10 @@ export class SymlinksService {
     const text = validTarget(target);
     const plan = async (): Promise<LinkPlan> => {
       const located = await this.resolver.resolve(caller.identity, path, { follow: false }).catch(parentNotADirectory);
-      const existing = isExisting(located) ? asExisting(located) : null;
-      checkCondition(condition, existing?.inode ?? null, located.path);
-      if (existing) throw alreadyExists(existing);
-      return { lockNames: [located.path.toString()], path: located.path, fresh: this.newNames.plan(caller.identity, located) };
+      if (isExisting(located)) throw alreadyExists(asExisting(located));
+      const fresh = this.newNames.plan(caller.identity, located);
+      checkCondition(condition, null, located.path);
+      return { lockNames: [located.path.toString()], path: located.path, fresh };
     };
     const commit = async (planned: LinkPlan, guard: CommitGuard): Promise<WriteOutcome> => {
       const attributes = this.authorizer.newSymlinkAttributes(caller.identity, planned.fresh.directory);
