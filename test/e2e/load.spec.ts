@@ -55,7 +55,7 @@ describe('D1 slow clients', () => {
       return socket;
     });
     try {
-      await Promise.all(sockets.map((socket) => (socket.connecting ? once(socket, 'connect') : undefined)));
+      await Promise.all(sockets.filter((socket) => socket.connecting).map((socket) => once(socket, 'connect')));
 
       const begun = Date.now();
       for (let i = 0; i < 20; i++) {
