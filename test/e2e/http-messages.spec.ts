@@ -176,14 +176,23 @@ describe('H7 a body', () => {
 });
 
 describe('H9 methods', () => {
+  const ALLOWED = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT';
+
   it.each(['TRACE', 'PROPFIND', 'REPORT', 'LINK'])('%s: 405 with Allow', async (method) => {
     const answer = await root.request(method, target('file'));
 
     expect(answer.outcome).toBe('405 METHOD_NOT_ALLOWED');
-    expect(answer.header('allow')).toBe('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+    expect(answer.header('allow')).toBe(ALLOWED);
   });
 
-  it.each(['BREW', 'get', 'X'.repeat(100)])('%s, which nobody knows: 400 and close', async (method) => {
+  it('one that nobody has heard of: 405 with Allow', async () => {
+    const exchange = await rawExchange(server, rawRequest('BREW', target('file'), KEY), { untilClose: true });
+
+    expect(outcomes(exchange)).toEqual(['405 METHOD_NOT_ALLOWED']);
+    expect(exchange.responses[0]?.headers.get('allow')).toBe(ALLOWED);
+  });
+
+  it.each(['get', 'G ET', '', 'X'.repeat(100)])('what is no method ("%s"): 400 and close', async (method) => {
     const exchange = await rawExchange(server, rawRequest(method, target('file'), KEY), { untilClose: true });
 
     expect(outcomes(exchange)).toEqual(['400 INVALID_REQUEST']);

@@ -43,6 +43,8 @@ export class CallfsAdapter extends FastifyAdapter {
       logger: false,
       exposeHeadRoutes: true,
       return503OnClosing: false,
+      // Fastify would add its own answer to the one that the front gives.
+      clientErrorHandler: () => undefined,
       genReqId: (request: IncomingMessage) => Exchange.of(request).requestId,
       routerOptions: { querystringParser: () => NO_QUERY, maxParamLength: 4096 },
       frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => answerError(error, reply),

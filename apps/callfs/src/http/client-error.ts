@@ -36,6 +36,7 @@ export function answerClientError(error: ClientError, socket: Socket, settings: 
     return undefined;
   }
   connection[REFUSED] = true;
+  if (Exchange.isOver(socket)) return undefined;
   const problem = problemOf(error);
   const exchange = Exchange.on(socket);
   if (exchange !== undefined) {

@@ -66,6 +66,12 @@ export class Exchange {
     return exchange === undefined || exchange.response.writableFinished ? undefined : exchange;
   }
 
+  /** Whether the last answer on this connection is out and said that there would be no other. */
+  static isOver(socket: Socket): boolean {
+    const response = (socket as Attached)[EXCHANGE]?.response;
+    return response !== undefined && response.writableFinished && !response.shouldKeepAlive;
+  }
+
   /** The trace this request belongs to: the caller's when it sent a valid `traceparent`, else one of its own. */
   get traceId(): string {
     return traceIdOf(this.request.headers.traceparent as string | undefined) ?? this.requestId;
