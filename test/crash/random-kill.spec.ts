@@ -11,7 +11,8 @@ const KILLS = 30;
 const WRITERS = 6;
 const NAMES = ['a', 'b', 'c', 'd'];
 
-type Digest = string | 'absent';
+/** A SHA-256, or `absent`. */
+type Digest = string;
 type State = ReadonlyMap<string, Digest>;
 
 /**
