@@ -86,7 +86,7 @@ function serve(port: MessagePort, writer: Writer): void {
     let closing = first === 'close';
     const batch: WriteRequest[] = first === 'close' ? [] : first.slice();
     while (batch.length < BATCH_MAX && !closing) {
-      const more = receiveMessageOnPort(port);
+      const more: { message: WriteRequest[] | 'close' } | undefined = receiveMessageOnPort(port);
       if (!more) break;
       if (more.message === 'close') closing = true;
       else batch.push(...more.message);
