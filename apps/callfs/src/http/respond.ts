@@ -21,7 +21,14 @@ export function sendBody(reply: FastifyReply, status: number, headers: Headers, 
     writeWhole(exchange, status, headers, body, exchange.settings.heads.file);
     return;
   }
-  return writeStream(exchange, status, headers, body);
+  return writeStream(exchange, status, headers, body, exchange.settings.heads.file);
+}
+
+/** Answers with a document of ours that is made while it is sent, so that its length is not known. As `sendBody`. */
+export function sendStream(reply: FastifyReply, status: number, headers: Headers, body: AsyncIterable<Buffer>): Promise<void> {
+  reply.hijack();
+  const exchange = Exchange.of(reply.raw);
+  return writeStream(exchange, status, headers, body, exchange.settings.heads.api);
 }
 
 /** Answers with a JSON document. */
@@ -58,19 +65,29 @@ function writeWhole(exchange: Exchange, status: number, headers: Headers, body: 
   }
 }
 
-async function writeStream(exchange: Exchange, status: number, headers: Headers, body: BlobBody): Promise<void> {
+async function writeStream(
+  exchange: Exchange,
+  status: number,
+  headers: Headers,
+  body: BlobBody,
+  base: readonly string[],
+): Promise<void> {
   const { response } = exchange;
+  const chunks = body[Symbol.asyncIterator]();
+  // What fails before the first byte is still answered with an error of its own.
+  let next = await chunks.next();
   closeAfterUnreadBody(exchange);
-  response.writeHead(status, headOf(exchange, headers, exchange.settings.heads.file));
+  response.writeHead(status, headOf(exchange, headers, base));
   if (exchange.request.method === 'HEAD') {
+    await chunks.return?.();
     response.end();
     return;
   }
   const length = Number(headers['Content-Length'] ?? Number.NaN);
   try {
-    for await (const chunk of body) {
-      if (!(await handOver(response, chunk))) return;
-      exchange.bytesOut += chunk.length;
+    for (; !next.done; next = await chunks.next()) {
+      if (!(await handOver(response, next.value))) return;
+      exchange.bytesOut += next.value.length;
     }
     if (exchange.bytesOut < length) throw new Error(`The body ended after ${exchange.bytesOut} of ${length} bytes.`);
     response.end();
@@ -80,6 +97,8 @@ async function writeStream(exchange: Exchange, status: number, headers: Headers,
     if (response.destroyed) return;
     exchange.failure ??= error;
     response.destroy();
+  } finally {
+    await chunks.return?.();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { VirtualPath} from '@callfs/core';
+import type { VirtualPath } from '@callfs/core';
 import { type Inode } from '@callfs/core';
 import type { AuthorisedPath } from '@callfs/metadata';
 

@@ -1,0 +1,52 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AuthModule, Authenticator } from '@callfs/auth';
+import { LockingModule, LockService } from '@callfs/locking';
+import { MetadataModule, MetadataStore } from '@callfs/metadata';
+import { StorageModule } from '@callfs/storage';
+import { identityOptions } from './composition/identities';
+import { openMetadata, openStorage } from './composition/engines';
+import type { CallfsConfig } from './config/config';
+import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
+import { FilesModule } from './http/files/files.module';
+import { HttpShellModule } from './http/http-shell.module';
+import { PublicUrl } from './http/public-url';
+import { RequestAuthenticator } from './http/request-authenticator';
+import { Metrics } from './metrics/catalogue';
+import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
+
+/** Everything a node is made of, chosen by its configuration. */
+@Module({})
+export class AppModule {
+  static forRoot(config: CallfsConfig): DynamicModule {
+    return {
+      module: AppModule,
+      global: true,
+      imports: [
+        CallfsConfigModule.register(config),
+        HttpShellModule.forRoot(config),
+        MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openMetadata }),
+        StorageModule.registerAsync({ inject: [CALLFS_CONFIG], useFactory: openStorage }),
+        LockingModule.registerAsync({
+          inject: [CALLFS_CONFIG, MetadataStore],
+          useFactory: ({ instanceDiscovery, dlm }: CallfsConfig, store: MetadataStore) =>
+            new LockService(store, { instanceId: instanceDiscovery.instanceId, acquireTimeoutMs: dlm.acquireTimeoutMs }),
+        }),
+        AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore], useFactory: identityOptions }),
+        FilesModule,
+      ],
+      providers: [
+        { provide: RequestAuthenticator, useExisting: Authenticator },
+        { provide: PublicUrl, useFactory: () => new PublicUrl(config.server.externalUrl) },
+        {
+          provide: FILE_OPERATION_OBSERVER,
+          inject: [Metrics],
+          useFactory:
+            ({ fileOperations }: Metrics): FileOperationObserver =>
+            (operation, backend) =>
+              fileOperations.inc({ operation, backend_type: backend }),
+        },
+      ],
+      exports: [PublicUrl, FILE_OPERATION_OBSERVER],
+    };
+  }
+}

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import type { Identity } from '@callfs/auth';
+import { formatRfc3339, mayAccess, READ, type FileType, type Inode, type VirtualPath } from '@callfs/core';
+import { entryEtagOf } from '../../use-cases/etag';
+import { PrincipalNames } from '../../use-cases/principal-names';
+import { Placement } from './placement';
+
+/** An entry as the API shows it. */
+export interface EntryView {
+  readonly name: string;
+  readonly path: string;
+  readonly type: FileType;
+  readonly size: number;
+  readonly mode: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly owner: string;
+  readonly group: string;
+  readonly mtime: string;
+  readonly atime: string;
+  readonly ctime: string;
+  /** Null for a file that the caller may not read: a tag tells something of the bytes. */
+  readonly etag: string | null;
+  readonly nlink: number;
+  readonly backend: string;
+  readonly instance_id: string;
+  readonly target?: string;
+}
+
+/** `0644`: the permission bits as `chmod` takes them. */
+export function octalMode(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
+/** Whether `identity` may learn what tells of a file's bytes: its tag and digest. */
+export function mayKnowContent(identity: Identity, inode: Inode): boolean {
+  return inode.type !== 'file' || mayAccess(identity, inode, READ);
+}
+
+/** Shows inodes as entries of the API. */
+@Injectable()
+export class EntryViews {
+  constructor(
+    private readonly principals: PrincipalNames,
+    private readonly placement: Placement,
+  ) {}
+
+  view(identity: Identity, path: VirtualPath, inode: Inode): EntryView {
+    const { backend, instanceId } = this.placement.of(inode);
+    return {
+      name: path.name,
+      path: path.toString(),
+      type: inode.type,
+      size: inode.size,
+      mode: octalMode(inode.mode),
+      uid: inode.uid,
+      gid: inode.gid,
+      owner: this.principals.userName(inode.uid),
+      group: this.principals.groupName(inode.gid),
+      mtime: formatRfc3339(inode.mtimeNs),
+      atime: formatRfc3339(inode.atimeNs),
+      ctime: formatRfc3339(inode.ctimeNs),
+      etag: mayKnowContent(identity, inode) ? entryEtagOf(inode) : null,
+      nlink: inode.nlink,
+      backend,
+      instance_id: instanceId,
+      ...(inode.target === null ? {} : { target: inode.target }),
+    };
+  }
+}

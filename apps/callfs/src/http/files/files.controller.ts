@@ -1,0 +1,164 @@
+import { Controller, Delete, Get, Patch, Post, Put, Req, Res } from '@nestjs/common';
+import { CallfsError, type VirtualPath } from '@callfs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AttributesService } from '../../use-cases/attributes.service';
+import type { Caller } from '../../use-cases/caller';
+import { CopiesService } from '../../use-cases/copies.service';
+import { DirectoriesService } from '../../use-cases/directories.service';
+import { FilesService } from '../../use-cases/files.service';
+import { MovesService } from '../../use-cases/moves.service';
+import { RemovalsService } from '../../use-cases/removals.service';
+import { SymlinksService } from '../../use-cases/symlinks.service';
+import type { WriteOutcome } from '../../use-cases/write-outcome';
+import { PublicUrl } from '../public-url';
+import { readJsonBody } from '../json-body';
+import { continueIfExpected, readBody } from '../request-body';
+import { queryOf } from '../request-target';
+import { sendEmpty, sendJson } from '../respond';
+import { writeCondition } from '../semantics/conditions';
+import { copySource, parseMode, readUploadHeaders } from '../semantics/upload-headers';
+import { callerOf, pathOf } from './caller';
+import { withConflictDetails } from './conflict-details';
+import { readDirectoryRequest, readSymlinkRequest, SYMLINK_MEDIA_TYPE } from './create-request';
+import { EntryViews } from './entry-view';
+import { FileResponse } from './file-response';
+import { ListingResponse } from './listing-response';
+import { readPatch } from './patch-request';
+import { Placement } from './placement';
+import { flag } from './query-values';
+
+const PREFIX = '/v1/files';
+
+/** `/v1/files/{path}`: turns requests into use cases and their outcomes into answers, and decides nothing itself. */
+@Controller()
+export class FilesController {
+  constructor(
+    private readonly files: FilesService,
+    private readonly directories: DirectoriesService,
+    private readonly removals: RemovalsService,
+    private readonly moves: MovesService,
+    private readonly copies: CopiesService,
+    private readonly attributes: AttributesService,
+    private readonly symlinks: SymlinksService,
+    private readonly fileResponse: FileResponse,
+    private readonly listingResponse: ListingResponse,
+    private readonly views: EntryViews,
+    private readonly placement: Placement,
+    private readonly url: PublicUrl,
+  ) {}
+
+  /** Fastify routes HEAD here as well. */
+  @Get('v1/files/*')
+  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const caller = callerOf(request);
+    const path = pathOf(request, PREFIX);
+    const follow = flag(queryOf(request), 'follow', true);
+    const isHead = request.method === 'HEAD';
+    const found = isHead
+      ? await this.files.stat(caller, path, { follow })
+      : await this.files.open(caller, path, { follow, data: true });
+    if (found.inode.type === 'directory') return this.listingResponse.sendArray(caller, path, found, reply);
+    if (found.inode.type === 'symlink') return this.listingResponse.sendLink(found, reply);
+    return this.fileResponse.send(caller, found, request, reply);
+  }
+
+  @Post('v1/files/*')
+  async post(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const caller = callerOf(request);
+    const path = pathOf(request, PREFIX);
+    try {
+      const outcome = await this.create(caller, path, request);
+      this.sendOutcome(caller, outcome, reply);
+    } catch (error) {
+      throw withConflictDetails(error, this.placement, this.url);
+    }
+  }
+
+  @Put('v1/files/*')
+  async put(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const caller = callerOf(request);
+    this.sendOutcome(caller, await this.upload(caller, pathOf(request, PREFIX), 'put', request), reply);
+  }
+
+  @Patch('v1/files/*')
+  async patch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const caller = callerOf(request);
+    const path = pathOf(request, PREFIX);
+    const condition = writeCondition(request.headers);
+    const follow = flag(queryOf(request), 'follow', true);
+    const wanted = readPatch(await readJsonBody(request), path);
+    if (wanted.kind === 'attributes') {
+      const { path: changed, inode } = await this.attributes.change(caller, path, { ...wanted.changes, follow, condition });
+      return sendJson(reply, 200, this.views.view(caller.identity, changed, inode));
+    }
+    this.refuseRelocation(wanted);
+    try {
+      const moved = await this.moves.move(caller, path, wanted.destination, { ...wanted, condition });
+      sendJson(reply, 200, { path: moved.path.toString() });
+    } catch (error) {
+      throw withConflictDetails(error, this.placement, this.url);
+    }
+  }
+
+  @Delete('v1/files/*')
+  async delete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const recursive = flag(queryOf(request), 'recursive');
+    await this.removals.remove(callerOf(request), pathOf(request, PREFIX), {
+      recursive,
+      condition: writeCondition(request.headers),
+    });
+    sendEmpty(reply, 204);
+  }
+
+  private async create(caller: Caller, path: VirtualPath, request: FastifyRequest): Promise<WriteOutcome> {
+    const source = copySource(request.headers);
+    const condition = writeCondition(request.headers);
+    if (source) {
+      const query = queryOf(request);
+      return this.copies.copy(caller, source, path, {
+        recursive: flag(query, 'recursive'),
+        overwrite: flag(query, 'overwrite'),
+        condition,
+      });
+    }
+    if (request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() === SYMLINK_MEDIA_TYPE) {
+      const { target } = readSymlinkRequest(await readJsonBody(request));
+      return this.symlinks.create(caller, path, target, condition);
+    }
+    if (path.saysDirectory || path.isRoot) {
+      const { mode } = readDirectoryRequest(await readJsonBody(request));
+      return this.directories.make(caller, path, mode ?? parseMode(request.headers['x-callfs-mode'] as string | undefined));
+    }
+    return this.upload(caller, path, 'create', request);
+  }
+
+  private upload(caller: Caller, path: VirtualPath, mode: 'create' | 'put', request: FastifyRequest): Promise<WriteOutcome> {
+    const { size, contentType, mode: permissions, mtimeNs, digests } = readUploadHeaders(request.headers);
+    return this.files.write(caller, path, {
+      mode,
+      body: { chunks: readBody(request), size, digests, signal: caller.signal },
+      condition: writeCondition(request.headers),
+      permissions,
+      mtimeNs,
+      contentType,
+      accepted: () => continueIfExpected(request),
+    });
+  }
+
+  private sendOutcome(caller: Caller, { path, inode, created }: WriteOutcome, reply: FastifyReply): void {
+    const view = this.views.view(caller.identity, path, inode);
+    const location = created ? `${PREFIX}${path.toUrl()}${inode.type === 'directory' ? '/' : ''}` : undefined;
+    sendJson(reply, created ? 201 : 200, view, {
+      ETag: inode.content ? (view.etag ?? undefined) : undefined,
+      Location: location,
+    });
+  }
+
+  private refuseRelocation({ backend, instance }: { backend?: string; instance?: string }): void {
+    const { local } = this.placement;
+    const elsewhere = (backend ?? local.backend) !== local.backend || (instance ?? local.instanceId) !== local.instanceId;
+    if (!elsewhere) return;
+    const message = `This server has no other backend or instance than "${local.backend}" on "${local.instanceId}" to move bytes to.`;
+    throw new CallfsError('INVALID_REQUEST', message);
+  }
+}
