@@ -1,7 +1,8 @@
 import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { Authenticator } from './authenticator';
 import type { KeyEntry } from './key-table';
-import { UnixAuthorizer, type OwnerNames } from './unix-authorizer';
+import type { OwnerNames } from './permission-denied';
+import { UnixAuthorizer } from './unix-authorizer';
 
 export interface AuthOptions {
   readonly keys: readonly KeyEntry[];

@@ -1,39 +1,50 @@
-import { hash } from 'node:crypto';
 import { CallfsError } from '@callfs/core';
 import type { Identity } from './identity';
-import { keyTable, type KeyEntry } from './key-table';
+import { digestKey, KEY_MAX_CHARS, keyTable, type KeyDigest, type KeyEntry } from './key-table';
 
-/** Longer texts are no keys of ours; what is beyond is not hashed, so that a megabyte costs what a key costs. */
-const KEY_MAX_LENGTH = 512;
-const SCHEME = /^bearer $/i;
+const SCHEME = 'bearer ';
+/** Hashed in place of what can be no key: as much work as for one of the usual length. */
+const DECOY = '-'.repeat(43);
 
 /**
- * Tells whose key a request carries. A key is looked up by its SHA-256: how far a wrong guess's digest agrees with a
- * stored one says nothing about the key, so the comparison may stop early without telling anything (the digest cannot
- * be steered towards a prefix without already knowing it).
+ * Tells whose key a request carries.
+ *
+ * Keys are held and looked up as SHA-256 digests, which is what makes an ordinary `Map` safe: how long a lookup takes
+ * can depend on the digest of what was presented and on those in the table, never on a key. Whoever could read a
+ * stored digest off the clock, digit by digit, would hold a number that opens nothing and cannot be turned back into
+ * a key of any entropy. The key itself is compared with nothing.
  */
 export class Authenticator {
-  private table: ReadonlyMap<string, Identity>;
+  private table: ReadonlyMap<KeyDigest, Identity>;
 
+  /** `INVALID_REQUEST` for a key that no request could present. */
   constructor(entries: readonly KeyEntry[]) {
     this.table = keyTable(entries);
   }
 
-  /** From now on these keys count and no others. */
+  /** From now on these keys count and no others: what was revoked is refused by the next call. */
   replace(entries: readonly KeyEntry[]): void {
     this.table = keyTable(entries);
   }
 
-  /** Reads an `Authorization` field (RFC 6750 §2.1). `AUTHENTICATION_FAILED`, with the same words whatever was wrong. */
+  /**
+   * Reads an `Authorization` field (RFC 6750 §2.1): `Bearer` in any case, one space, the key.
+   * `AUTHENTICATION_FAILED`, with the same words and after the same work, whatever is wrong with it.
+   */
   authenticate(authorization: string | undefined): Identity {
-    const isBearer = authorization !== undefined && SCHEME.test(authorization.slice(0, 7));
-    return this.authenticateToken(isBearer ? authorization.slice(7) : '');
+    return this.authenticateToken(bearerToken(authorization));
   }
 
   /** The same for a front end that carries the key otherwise. */
-  authenticateToken(token: string): Identity {
-    const identity = this.table.get(hash('sha256', token.slice(0, KEY_MAX_LENGTH + 1), 'hex'));
-    if (identity && token.length <= KEY_MAX_LENGTH) return identity;
+  authenticateToken(token: string | undefined): Identity {
+    const isPossible = token !== undefined && token !== '' && token.length <= KEY_MAX_CHARS;
+    const identity = this.table.get(digestKey(isPossible ? token : DECOY));
+    if (isPossible && identity !== undefined) return identity;
     throw new CallfsError('AUTHENTICATION_FAILED', 'The API key is missing or wrong. Send "Authorization: Bearer <api-key>".');
   }
+}
+
+function bearerToken(authorization: string | undefined): string | undefined {
+  if (authorization?.slice(0, SCHEME.length).toLowerCase() !== SCHEME) return undefined;
+  return authorization.slice(SCHEME.length);
 }

@@ -2,5 +2,6 @@ export { AuthModule, type AuthModuleOptions, type AuthOptions } from './auth.mod
 export { Authenticator } from './authenticator';
 export type { Identity } from './identity';
 export type { KeyEntry } from './key-table';
+export type { OwnerNames } from './permission-denied';
 export { SuperuserGuard } from './superuser.guard';
-export { UnixAuthorizer, type OwnerNames, type RenameJudgement } from './unix-authorizer';
+export { UnixAuthorizer, type OwnerChanges, type RenameJudgement } from './unix-authorizer';

@@ -1,5 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { CallfsError } from '@callfs/core';
 import type { Identity } from './identity';
+
+/** SHA-256 of an API key, 64 lower-case hexadecimal digits: the only form in which keys are kept. */
+export type KeyDigest = string;
 
 /** A key and whom it stands for. `key` is in clear, or `sha256:` and 64 hexadecimal digits. */
 export interface KeyEntry {
@@ -7,12 +11,44 @@ export interface KeyEntry {
   readonly identity: Omit<Identity, 'keyId'>;
 }
 
-/** The identities by the digest of their key; keys in clear are forgotten. */
-export function keyTable(entries: readonly KeyEntry[]): ReadonlyMap<string, Identity> {
-  const table = new Map<string, Identity>();
+/** The longest key there is. What is longer is refused unhashed, so that a megabyte costs what a key costs. */
+export const KEY_MAX_CHARS = 512;
+
+const KEY_ID_DIGITS = 8;
+const DIGEST_FORM = /^sha256:([0-9a-fA-F]{64})$/;
+/** What a header field carries unchanged, and no scheme or list ends: visible ASCII. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
+export function digestKey(key: string): KeyDigest {
+  return hash('sha256', key, 'hex');
+}
+
+/**
+ * The identities by the digest of their key; keys in clear are forgotten. When a key is there twice, its first entry
+ * counts: no later one can take it over. `INVALID_REQUEST`, without the key, for one that no request could present.
+ */
+export function keyTable(entries: readonly KeyEntry[]): ReadonlyMap<KeyDigest, Identity> {
+  const table = new Map<KeyDigest, Identity>();
   for (const { key, identity } of entries) {
-    const digest = key.startsWith('sha256:') ? key.slice(7).toLowerCase() : createHash('sha256').update(key).digest('hex');
-    table.set(digest, Object.freeze({ ...identity, keyId: digest.slice(0, 8) }));
+    const digest = digestOf(key, identity.user);
+    if (table.has(digest)) continue;
+    const groups = Object.freeze([...identity.groups]);
+    table.set(digest, Object.freeze({ ...identity, groups, keyId: digest.slice(0, KEY_ID_DIGITS) }));
   }
   return table;
+}
+
+function digestOf(key: string, user: string): KeyDigest {
+  if (key.startsWith('sha256:')) {
+    const digest = DIGEST_FORM.exec(key)?.[1]?.toLowerCase();
+    if (digest === undefined) throw unusable(user, '"sha256:" is followed by exactly 64 hexadecimal digits');
+    return digest;
+  }
+  if (key.length > KEY_MAX_CHARS) throw unusable(user, `a key has at most ${KEY_MAX_CHARS} characters`);
+  if (!SENDABLE.test(key)) throw unusable(user, 'a key is made of visible ASCII characters, without spaces');
+  return digestKey(key);
+}
+
+function unusable(user: string, rule: string): CallfsError {
+  return new CallfsError('INVALID_REQUEST', `An API key of ${user} could never be presented: ${rule}.`);
 }

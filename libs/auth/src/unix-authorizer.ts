@@ -1,78 +1,64 @@
 import {
-  CallfsError,
   EXECUTE,
   isInGroup,
   isSuperuser,
   mayAccess,
-  PERMISSION_BITS,
   READ,
   SETGID,
-  SETUID,
   stickyForbids,
   WRITE,
   type AccessAttributes,
   type Inode,
   type VirtualPath,
 } from '@callfs/core';
+import { chmodResult, copiedFile, newDirectory, newFile, newSymlink, withoutPrivileges } from './granted-attributes';
 import type { Identity } from './identity';
-
-/** Names for the numbers in messages. */
-export interface OwnerNames {
-  userName(uid: number): string;
-  groupName(gid: number): string;
-}
+import { accessDenied, ownershipDenied, type OwnerNames } from './permission-denied';
 
 /** A rename to judge: `inode` leaves `parent` for `directory`, where `replaced` may stand. */
 export interface RenameJudgement {
   readonly path: VirtualPath;
   readonly parent: AccessAttributes;
-  readonly inode: Inode;
+  readonly inode: AccessAttributes;
   readonly to: VirtualPath;
   readonly directory: AccessAttributes;
-  readonly replaced: Inode | null;
-  readonly sameDirectory: boolean;
+  readonly replaced: AccessAttributes | null;
 }
 
-const NEW_FILE_MODE = 0o666;
-const NEW_DIRECTORY_MODE = 0o777;
-const SYMLINK_MODE = 0o777;
-const GROUP_EXECUTE = 0o010;
-
-const RIGHTS: Readonly<Record<number, string>> = {
-  [READ]: 'read',
-  [WRITE]: 'write',
-  [EXECUTE]: 'search',
-  [READ | EXECUTE]: 'read and search',
-  [WRITE | EXECUTE]: 'write and search',
-};
+/** What chown(2) may change of an inode. */
+export interface OwnerChanges {
+  readonly uid?: number;
+  readonly gid?: number;
+}
 
 /**
  * Decides as Linux does: path_resolution(7), open(2), unlink(2), rename(2), chmod(2), chown(2), utimensat(2),
  * inode(7). Refuses with `PERMISSION_DENIED` (EACCES and EPERM alike), and works out the attributes that the kernel would
- * give. Knows nothing of HTTP, stores or locks.
+ * give. Where the kernel makes several checks, the methods are to be called in its order. Knows nothing of HTTP, stores
+ * or locks.
  */
 export class UnixAuthorizer {
   constructor(private readonly names: OwnerNames) {}
 
-  /** Search on each of `directories`, the first inodes of `path` in order. */
+  /** Search on each of `directories`, the first inodes of `path` in order, `/` first. */
   search(identity: Identity, directories: readonly AccessAttributes[], path: VirtualPath): void {
     if (isSuperuser(identity)) return;
     directories.forEach((directory, depth) => {
-      if (!mayAccess(identity, directory, EXECUTE)) this.refuse(identity, directory, path.ancestor(depth), EXECUTE);
+      if (!mayAccess(identity, directory, EXECUTE)) this.require(identity, directory, path.ancestor(depth), EXECUTE, 'enter');
     });
   }
 
   read(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
-    this.require(identity, inode, path, READ);
+    this.require(identity, inode, path, READ, 'read');
   }
 
   write(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
-    this.require(identity, inode, path, WRITE);
+    this.require(identity, inode, path, WRITE, 'write to');
   }
 
   /** The entries of a directory with their attributes: readdir(3) and lstat(2) of each. */
   list(identity: Identity, directory: AccessAttributes, path: VirtualPath): void {
-    this.require(identity, directory, path, READ | EXECUTE);
+    this.require(identity, directory, path, READ | EXECUTE, 'list');
   }
 
   mayList(identity: Identity, directory: AccessAttributes): boolean {
@@ -81,49 +67,49 @@ export class UnixAuthorizer {
 
   /** A new name in the directory at `path`. */
   create(identity: Identity, directory: AccessAttributes, path: VirtualPath): void {
-    this.require(identity, directory, path, WRITE | EXECUTE);
+    this.require(identity, directory, path, WRITE | EXECUTE, 'create anything in');
   }
 
   /** Taking the name at `path` out of `parent`. */
   remove(identity: Identity, parent: AccessAttributes, inode: AccessAttributes, path: VirtualPath): void {
-    this.require(identity, parent, path.parent, WRITE | EXECUTE);
+    this.require(identity, parent, path.parent, WRITE | EXECUTE, `remove or rename "${path.name}" in`);
     if (!stickyForbids(identity, parent, inode)) return;
-    throw this.denied(
-      identity,
-      parent,
-      path.parent,
-      `only the owner of ${path.toString()} may remove or rename it, for the directory is sticky`,
-    );
+    const refusal = { identity, attributes: parent, path: path.parent, doing: `remove or rename "${path.name}" in` };
+    const owner = this.names.userName(inode.uid);
+    const rule = `the directory is sticky, so only its owner and the owner of "${path.name}" (${owner}) may`;
+    throw ownershipDenied(refusal, rule, [inode.uid, parent.uid], this.names);
   }
 
-  rename(identity: Identity, judgement: RenameJudgement): void {
-    const { path, parent, inode, to, directory, replaced, sameDirectory } = judgement;
+  /** rename(2) as far as the two directories decide; for a directory that changes its parent, `reparent` comes after. */
+  rename(identity: Identity, { path, parent, inode, to, directory, replaced }: RenameJudgement): void {
     this.remove(identity, parent, inode, path);
     if (replaced) this.remove(identity, directory, replaced, to);
     else this.create(identity, directory, to.parent);
-    // Its ".." changes, which is a write to the directory itself.
-    if (inode.type === 'directory' && !sameDirectory) this.require(identity, inode, path, WRITE);
+  }
+
+  /** A directory that gets another parent has its ".." rewritten, which is a write to the directory itself. */
+  reparent(identity: Identity, directory: AccessAttributes, path: VirtualPath): void {
+    this.require(identity, directory, path, WRITE, 'move into another directory');
   }
 
   /** The mode that chmod(2) to `mode` leads to. */
   chmod(identity: Identity, inode: AccessAttributes, mode: number, path: VirtualPath): number {
-    this.requireOwner(identity, inode, path, 'change its mode');
-    return grantedMode(identity, inode.gid, mode & PERMISSION_BITS);
+    this.requireOwner(identity, inode, path, 'change the mode of');
+    return chmodResult(identity, inode.gid, mode);
   }
 
   /** What chown(2) changes; the mode with it when bits are to be cleared. */
-  chown(
-    identity: Identity,
-    inode: Inode,
-    to: { uid?: number; gid?: number },
-    path: VirtualPath,
-  ): { uid?: number; gid?: number; mode?: number } {
+  chown(identity: Identity, inode: Inode, to: OwnerChanges, path: VirtualPath): OwnerChanges & { mode?: number } {
     if (!isSuperuser(identity)) {
-      this.requireOwner(identity, inode, path, 'change its owner or group');
-      if (to.uid !== undefined && to.uid !== inode.uid)
-        throw this.denied(identity, inode, path, 'only the superuser gives files away');
+      if (to.uid !== undefined && to.uid !== inode.uid) {
+        const refusal = { identity, attributes: inode, path, doing: 'change the owner of' };
+        throw ownershipDenied(refusal, 'only the superuser gives what there is to another owner', [], this.names);
+      }
+      this.requireOwner(identity, inode, path, 'change the group of');
       if (to.gid !== undefined && to.gid !== inode.gid && !isInGroup(identity, to.gid)) {
-        throw this.denied(identity, inode, path, `${identity.user} is not in the group ${this.names.groupName(to.gid)}`);
+        const refusal = { identity, attributes: inode, path, doing: 'change the group of' };
+        const group = this.names.groupName(to.gid);
+        throw ownershipDenied(refusal, `${identity.user} is not in the group ${group}`, [], this.names);
       }
     }
     if (inode.type === 'directory') return to;
@@ -133,12 +119,12 @@ export class UnixAuthorizer {
 
   /** utimensat(2) with a time of the caller's choice. */
   utimes(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
-    this.requireOwner(identity, inode, path, 'set its times');
+    this.requireOwner(identity, inode, path, 'set the times of');
   }
 
   /** utimensat(2) with the time that it is. */
   touch(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
-    if (identity.uid !== inode.uid) this.require(identity, inode, path, WRITE);
+    if (identity.uid !== inode.uid) this.require(identity, inode, path, WRITE, 'touch');
   }
 
   /** The mode a file has after its content was replaced: a writer other than the superuser takes privileges off. */
@@ -146,27 +132,23 @@ export class UnixAuthorizer {
     return isSuperuser(identity) ? inode.mode : withoutPrivileges(identity, inode);
   }
 
-  /** `permissions` are taken as they are, as chmod(2) after open(2) would; without them the umask applies. */
+  /** Of a file made in `directory`. `permissions` are taken as they are; without them the umask applies. */
   newFileAttributes(identity: Identity, directory: AccessAttributes, permissions?: number): AccessAttributes {
-    const gid = inheritedGroup(identity, directory);
-    const mode = permissions === undefined ? NEW_FILE_MODE & ~identity.umask : grantedMode(identity, gid, permissions);
-    return { mode, uid: identity.uid, gid };
+    return newFile(identity, directory, permissions);
   }
 
-  /** The setgid bit of the directory goes on to the directories made in it. */
+  /** Of a directory made in `directory`, whose setgid bit goes on to it. */
   newDirectoryAttributes(identity: Identity, directory: AccessAttributes, permissions?: number): AccessAttributes {
-    const gid = inheritedGroup(identity, directory);
-    const mode = permissions === undefined ? NEW_DIRECTORY_MODE & ~identity.umask : grantedMode(identity, gid, permissions);
-    return { mode: mode | (directory.mode & SETGID), uid: identity.uid, gid };
+    return newDirectory(identity, directory, permissions);
   }
 
   newSymlinkAttributes(identity: Identity, directory: AccessAttributes): AccessAttributes {
-    return { mode: SYMLINK_MODE, uid: identity.uid, gid: inheritedGroup(identity, directory) };
+    return newSymlink(identity, directory);
   }
 
   /** cp(1): the source's permission bits without the umask, and no privileges. */
   copiedFileAttributes(identity: Identity, directory: AccessAttributes, sourceMode: number): AccessAttributes {
-    return { mode: sourceMode & 0o777 & ~identity.umask, uid: identity.uid, gid: inheritedGroup(identity, directory) };
+    return copiedFile(identity, directory, sourceMode);
   }
 
   /** `cp -r`: how each inode of a copied tree is owned. */
@@ -174,46 +156,22 @@ export class UnixAuthorizer {
     identity: Identity,
     directory: AccessAttributes,
   ): { uid: number; gid: number; umask: number; directoryBits: number } {
-    const gid = inheritedGroup(identity, directory);
-    return { uid: identity.uid, gid, umask: identity.umask, directoryBits: directory.mode & SETGID };
+    const { uid, gid } = newDirectory(identity, directory);
+    return { uid, gid, umask: identity.umask, directoryBits: directory.mode & SETGID };
   }
 
-  private require(identity: Identity, attributes: AccessAttributes, path: VirtualPath, wanted: number): void {
-    if (!mayAccess(identity, attributes, wanted)) this.refuse(identity, attributes, path, wanted);
+  private require(identity: Identity, attributes: AccessAttributes, path: VirtualPath, wanted: number, doing: string): void {
+    if (mayAccess(identity, attributes, wanted)) return;
+    throw accessDenied({ identity, attributes, path, doing }, wanted, this.names);
   }
 
-  private requireOwner(identity: Identity, attributes: AccessAttributes, path: VirtualPath, what: string): void {
+  private requireOwner(identity: Identity, attributes: AccessAttributes, path: VirtualPath, doing: string): void {
     if (isSuperuser(identity) || identity.uid === attributes.uid) return;
-    throw this.denied(identity, attributes, path, `only its owner and the superuser may ${what}`);
+    throw ownershipDenied(
+      { identity, attributes, path, doing },
+      'only its owner and the superuser may',
+      [attributes.uid],
+      this.names,
+    );
   }
-
-  private refuse(identity: Identity, attributes: AccessAttributes, path: VirtualPath, wanted: number): never {
-    const right = RIGHTS[wanted] ?? 'access';
-    throw this.denied(identity, attributes, path, `${right} permission is missing`);
-  }
-
-  private denied(identity: Identity, attributes: AccessAttributes, path: VirtualPath, reason: string): CallfsError {
-    const mode = attributes.mode.toString(8).padStart(4, '0');
-    const owner = this.names.userName(attributes.uid);
-    const group = this.names.groupName(attributes.gid);
-    const message =
-      `${identity.user} may not do this at ${path.toString()} (mode ${mode}, owner ${owner}, group ${group}): ${reason}. ` +
-      `Ask ${owner} to change it with PATCH {"mode":…} or {"group":…}, or use a key of ${owner}.`;
-    return new CallfsError('PERMISSION_DENIED', message, { details: { path: path.toString(), mode, owner, group } });
-  }
-}
-
-function inheritedGroup(identity: Identity, directory: AccessAttributes): number {
-  return (directory.mode & SETGID) === 0 ? identity.gid : directory.gid;
-}
-
-/** The setgid bit is not given by whoever is not in the group. */
-function grantedMode(identity: Identity, gid: number, mode: number): number {
-  return isSuperuser(identity) || isInGroup(identity, gid) ? mode : mode & ~SETGID;
-}
-
-/** Without setuid, and without setgid where it is a privilege: with group execute, or set by somebody outside the group. */
-function withoutPrivileges(identity: Identity, { mode, gid }: AccessAttributes): number {
-  const keepsSetgid = (mode & GROUP_EXECUTE) === 0 && (isSuperuser(identity) || isInGroup(identity, gid));
-  return mode & ~SETUID & (keepsSetgid ? ~0 : ~SETGID);
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { UnixAuthorizer } from '@callfs/auth';
+import { UnixAuthorizer, type Identity } from '@callfs/auth';
 import { CallfsError, type VirtualPath } from '@callfs/core';
 import { MetadataStore, type CommitGuard, type NewName } from '@callfs/metadata';
 import type { Caller } from './caller';
@@ -65,30 +65,24 @@ export class MovesService {
     const lockNames = [...new Set([source.path.toString(), located.path.toString()])];
     if (!isExisting(located)) {
       const { at, directory } = this.newNames.plan(identity, located);
-      this.authorizer.rename(identity, {
-        ...source,
-        to: located.path,
-        directory,
-        replaced: null,
-        sameDirectory: isSameDirectory(source, at),
-      });
+      this.authorizer.rename(identity, { ...source, to: located.path, directory, replaced: null });
+      this.judgeNewParent(identity, source, at);
       return { lockNames, source, path: located.path, to: at, replaced: null };
     }
     const replaced = asExisting(located);
     if (replaced.inode.id === source.inode.id) return { lockNames, source, path: source.path, to: null, replaced: null };
     if (!options.overwrite) throw alreadyExists(replaced);
     const at = { directory: authorisedParent(replaced), missing: [], name: replaced.path.name };
-    const { parent: directory } = replaced;
-    this.authorizer.rename(identity, {
-      ...source,
-      to: located.path,
-      directory,
-      replaced: replaced.inode,
-      sameDirectory: isSameDirectory(source, at),
-    });
+    this.authorizer.rename(identity, { ...source, to: located.path, directory: replaced.parent, replaced: replaced.inode });
     if (source.inode.type === 'directory' && replaced.inode.type !== 'directory') throw directoryOverFile(replaced.path);
     if (source.inode.type !== 'directory' && replaced.inode.type === 'directory') throw isADirectory(replaced.path);
+    this.judgeNewParent(identity, source, at);
     return { lockNames, source, path: located.path, to: at, replaced };
+  }
+
+  private judgeNewParent(identity: Identity, source: Existing, to: NewName): void {
+    if (source.inode.type !== 'directory' || isSameDirectory(source, to)) return;
+    this.authorizer.reparent(identity, source.inode, source.path);
   }
 
   private refuseImpossible(source: Existing, located: Located, to: VirtualPath, options: MoveOptions): void {
