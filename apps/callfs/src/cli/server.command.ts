@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import { Command, CommandRunner, Option } from 'nest-commander';
+import { loadConfig, type LoadedConfig } from '../config/load-config';
+
+interface ServerOptions {
+  readonly config?: string;
+}
+
+/** `callfs server`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
+@Command({ name: 'server', description: 'Run the server.' })
+export class ServerCommand extends CommandRunner {
+  async run(_arguments: string[], options: ServerOptions): Promise<void> {
+    const loaded = loadConfig({ file: options.config, cwd: process.cwd(), env: process.env });
+    for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+    // Loaded only now: the other commands start without the server's weight.
+    const { startServer } = await import('../main.js');
+    const server = await startServer(loaded.config);
+    process.stdout.write(greeting(server.url, loaded));
+    await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+    process.once('SIGTERM', () => process.exit(1));
+    process.once('SIGINT', () => process.exit(1));
+    await server.close();
+    process.exit(0);
+  }
+
+  @Option({ flags: '--config <file>', description: 'configuration file (default: config.yaml, config.yml or config.json here)' })
+  config(file: string): string {
+    return file;
+  }
+}
+
+function greeting(url: string, { embeddedKey, config }: LoadedConfig): string {
+  const line = `callfs is listening on ${url}\n`;
+  if (embeddedKey === undefined) return line;
+  return `${line}
+No configuration was found, so this server runs embedded: everything is kept in ./callfs-data/.
+
+  API key   ${embeddedKey}
+  Upload    curl -H "Authorization: Bearer ${embeddedKey}" --data-binary "Hello" ${url}/v1/files/hello.txt
+  Download  curl -H "Authorization: Bearer ${embeddedKey}" ${url}/v1/files/hello.txt
+${config.console.enabled ? `  Docs      ${url}/docs\n` : ''}`;
+}
