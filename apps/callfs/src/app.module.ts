@@ -3,7 +3,7 @@ import { AuthModule, Authenticator } from '@callfs/auth';
 import { LockingModule, LockService } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
-import { identityOptions } from './composition/identities';
+import { identityOptions, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
 import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
@@ -12,6 +12,7 @@ import { HttpShellModule } from './http/http-shell.module';
 import { PublicUrl } from './http/public-url';
 import { RequestAuthenticator } from './http/request-authenticator';
 import { Metrics } from './metrics/catalogue';
+import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
 
 /** Everything a node is made of, chosen by its configuration. */
@@ -31,11 +32,12 @@ export class AppModule {
           useFactory: ({ instanceDiscovery, dlm }: CallfsConfig, store: MetadataStore) =>
             new LockService(store, { instanceId: instanceDiscovery.instanceId, acquireTimeoutMs: dlm.acquireTimeoutMs }),
         }),
-        AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore], useFactory: identityOptions }),
+        AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
       ],
       providers: [
         { provide: RequestAuthenticator, useExisting: Authenticator },
+        { provide: PrincipalNames, inject: [CALLFS_CONFIG, MetadataStore], useFactory: openPrincipalNames },
         { provide: PublicUrl, useFactory: () => new PublicUrl(config.server.externalUrl) },
         {
           provide: FILE_OPERATION_OBSERVER,
@@ -46,7 +48,7 @@ export class AppModule {
               fileOperations.inc({ operation, backend_type: backend }),
         },
       ],
-      exports: [PublicUrl, FILE_OPERATION_OBSERVER],
+      exports: [PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
     };
   }
 }

@@ -1,15 +1,21 @@
 import type { AuthOptions, KeyEntry } from '@callfs/auth';
-import type { MetadataStore, Principal, PrincipalRequest } from '@callfs/metadata';
+import type { MetadataStore, PrincipalRequest } from '@callfs/metadata';
 import type { CallfsConfig, UserConfig } from '../config/config';
 import { PrincipalNames } from '../use-cases/principal-names';
 import { ensureHomes } from '../use-cases/user-homes';
 
 const SUPERUSER = { user: 'root', uid: 0, gid: 0, groups: [], umask: 0o022 };
 
-/** Makes sure that the configured users exist with their homes, and says which key stands for whom. */
-export async function identityOptions({ auth }: CallfsConfig, store: MetadataStore): Promise<AuthOptions> {
-  const numbers = new Numbers(await store.ensurePrincipals(auth.users.flatMap(principalsOf)));
-  const identities = auth.users.map((user) => ({ user, identity: identityOf(user, numbers) }));
+/** Makes sure that the configured users and groups exist; all names, loaded. */
+export async function openPrincipalNames({ auth }: CallfsConfig, store: MetadataStore): Promise<PrincipalNames> {
+  const names = new PrincipalNames(store);
+  names.learn(await store.ensurePrincipals(auth.users.flatMap(principalsOf)));
+  return names;
+}
+
+/** Which key stands for whom; gives the users their homes. */
+export async function identityOptions({ auth }: CallfsConfig, store: MetadataStore, names: PrincipalNames): Promise<AuthOptions> {
+  const identities = await Promise.all(auth.users.map(async (user) => ({ user, identity: await identityOf(user, names) })));
   if (auth.createHome)
     await ensureHomes(
       store,
@@ -17,8 +23,6 @@ export async function identityOptions({ auth }: CallfsConfig, store: MetadataSto
     );
   const keys: KeyEntry[] = auth.apiKeys.map((key) => ({ key, identity: SUPERUSER }));
   for (const { user, identity } of identities) keys.push(...user.keys.map((key) => ({ key, identity })));
-  const names = new PrincipalNames(store);
-  await names.load();
   return { keys, names };
 }
 
@@ -38,22 +42,12 @@ function isOwnGroup(gid: number | undefined, uid: number | undefined): boolean {
   return gid === undefined || gid === uid;
 }
 
-function identityOf({ name, gid, groups, umask }: UserConfig, numbers: Numbers) {
+async function identityOf({ name, gid, groups, umask }: UserConfig, names: PrincipalNames): Promise<KeyEntry['identity']> {
   return {
     user: name,
-    uid: numbers.of('user', name),
-    gid: gid ?? numbers.of('group', name),
-    groups: groups.map((group) => (typeof group === 'number' ? group : numbers.of('group', group))),
+    uid: await names.idOf('user', name),
+    gid: gid ?? (await names.idOf('group', name)),
+    groups: await Promise.all(groups.map((group) => names.idOf('group', group))),
     umask,
   };
-}
-
-class Numbers {
-  constructor(private readonly principals: readonly Principal[]) {}
-
-  of(kind: Principal['kind'], name: string): number {
-    const found = this.principals.find((principal) => principal.kind === kind && principal.name === name);
-    if (!found) throw new TypeError(`the ${kind} ${name} was to be made`);
-    return found.id;
-  }
 }

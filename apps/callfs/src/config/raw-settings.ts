@@ -55,12 +55,12 @@ export function readFileSettings(path: string, problems: ConfigProblem[]): RawSe
       const name = prefix + String(isScalar(key) ? key.value : key);
       const known = knownKey(name);
       if (known) settings.set(known, { value: (value as Node | null)?.toJSON() as unknown, where });
-      else if (isMap(value) && isSection(name)) walk(value.items as Pair[], `${name}.`);
+      else if (isMap(value) && isSection(name)) walk(value.items, `${name}.`);
       else if (!(isSection(name) && (value === null || (isScalar(value) && value.value === null))))
         problems.push(unknownKey(name, where));
     }
   };
-  walk(document.contents.items as Pair[], '');
+  walk(document.contents.items, '');
   return settings;
 }
 

@@ -15,7 +15,6 @@ import { ListingService } from './listing.service';
 import { MovesService } from './moves.service';
 import { NewNamePlanner } from './new-name';
 import { PathResolver } from './path-resolver';
-import { PrincipalNames } from './principal-names';
 import { Recovery } from './recovery';
 import { RemovalsService } from './removals.service';
 import { SymlinksService } from './symlinks.service';
@@ -27,7 +26,6 @@ const services = [
   FilesService,
   ListingService,
   MovesService,
-  PrincipalNames,
   RemovalsService,
   SymlinksService,
 ];
