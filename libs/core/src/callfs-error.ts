@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'METADATA_UNAVAILABLE'
   | 'LOCKS_UNAVAILABLE'
   | 'BACKEND_UNAVAILABLE'
+  | 'SHUTTING_DOWN'
   | 'INSUFFICIENT_STORAGE'
   /** What was read before a commit had changed at the commit; the use case reads again and retries. Never reaches a client as such. */
   | 'CONFLICT';

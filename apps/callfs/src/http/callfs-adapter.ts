@@ -2,10 +2,14 @@ import { CallfsError } from '@callfs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions, RouteOptions } from 'fastify';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
+import type { CertificateReload } from './certificate-reload';
 import { writeError } from './error-response';
 import { Exchange, identityOf, type ExchangeSettings } from './exchange';
 import { HttpFront, type ExchangeObserver } from './front';
 import { createNodeServer, type NodeServer, type NodeServerOptions } from './node-server';
+import { DOCS_CONTENT_SECURITY_POLICY } from './openapi/docs-page';
+import { isDocumentation } from './openapi/document';
 import { isOpen } from './open-route';
 import type { RequestAuthenticator } from './request-authenticator';
 import { sendEmpty } from './respond';
@@ -30,6 +34,10 @@ declare module 'fastify' {
 export class CallfsAdapter extends FastifyAdapter {
   readonly routes = new RouteCatalogue();
   readonly front: HttpFront;
+  /** Those that are open, upgraded ones included. */
+  readonly connections: ReadonlySet<Socket>;
+  /** Of a server that speaks TLS. */
+  certificate: CertificateReload | undefined;
   private authenticator: RequestAuthenticator | undefined;
 
   constructor(options: NodeServerOptions) {
@@ -39,6 +47,7 @@ export class CallfsAdapter extends FastifyAdapter {
       writeTimeoutMs: options.writeTimeoutMs,
     };
     const front = new HttpFront(settings);
+    const connections = new Set<Socket>();
     super({
       logger: false,
       exposeHeadRoutes: true,
@@ -50,10 +59,11 @@ export class CallfsAdapter extends FastifyAdapter {
       frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => answerError(error, reply),
       serverFactory: (route: RequestListener) => {
         front.route = route;
-        return createNodeServer(options, front);
+        return createNodeServer(options, front, connections);
       },
     } as FastifyServerOptions);
     this.front = front;
+    this.connections = connections;
     const fastify = this.getInstance<FastifyInstance>();
     for (const method of BODY_METHODS) fastify.addHttpMethod(method, { hasBody: false, overrideExisting: true });
     fastify.decorateRequest('identity', {
@@ -92,7 +102,7 @@ export class CallfsAdapter extends FastifyAdapter {
    */
   private guard(route: RouteOptions): void {
     const pattern = route.url;
-    const open = isOpen(route.config) || pattern.startsWith('/docs');
+    const open = isOpen(route.config) || isDocumentation(pattern);
     for (const method of [route.method].flat()) this.routes.add(method, pattern, open);
     const before = route.onRequest === undefined ? [] : [route.onRequest].flat();
     if (before.some((hook) => guards.has(hook))) return;
@@ -119,16 +129,17 @@ export class CallfsAdapter extends FastifyAdapter {
   /** No route has this method and path: `OPTIONS` is answered for those that exist, others are told what there is. */
   private answerUnrouted(request: FastifyRequest, reply: FastifyReply): void {
     const exchange = Exchange.of(request.raw);
-    const path = request.raw.url ?? '/';
+    const { method = '', url: path = '/' } = request.raw;
     const { methods, open } = this.routes.match(path);
     try {
       if (methods.length === 0 ? isBelowApi(path) : !open) this.authenticate(exchange);
       const allow = methods.join(', ');
-      if (methods.length === 0) throw new CallfsError('ROUTE_NOT_FOUND', 'There is no such route. /docs lists those there are.');
-      if (request.raw.method !== 'OPTIONS') {
-        throw new CallfsError('METHOD_NOT_ALLOWED', `This route has no ${request.raw.method}.`, { details: { allow } });
+      if (methods.length > 0 && method === 'OPTIONS') return sendEmpty(reply, 204, { Allow: allow });
+      // A route may hand a request on that it has nothing for, as that of the documentation's files does.
+      if (methods.length === 0 || methods.includes(method)) {
+        throw new CallfsError('ROUTE_NOT_FOUND', 'There is no such route. /docs lists those there are.');
       }
-      sendEmpty(reply, 204, { Allow: allow });
+      throw new CallfsError('METHOD_NOT_ALLOWED', `This route has no ${method}.`, { details: { allow } });
     } catch (error) {
       answerError(error, reply);
     }
@@ -156,10 +167,12 @@ function addBaseHeaders(
   const exchange = Exchange.of(request.raw);
   const { api } = exchange.settings.heads;
   reply.header('X-Request-ID', exchange.requestId);
+  if (isDocumentation(exchange.route)) reply.header('Content-Security-Policy', DOCS_CONTENT_SECURITY_POLICY);
   for (let i = 0; i < api.length; i += 2) {
     const name = api[i] as string;
     if (!reply.hasHeader(name)) reply.header(name, api[i + 1]);
   }
   if (typeof payload === 'string' || Buffer.isBuffer(payload)) exchange.bytesOut = Buffer.byteLength(payload);
+  else exchange.bytesOut = Number(reply.getHeader('content-length') ?? 0);
   done(null, payload);
 }

@@ -31,7 +31,7 @@ export interface Refusal {
 export function answerClientError(error: ClientError, socket: Socket, settings: ExchangeSettings): Refusal | undefined {
   const connection = socket as Socket & { [REFUSED]?: boolean };
   if (connection[REFUSED] === true) return undefined;
-  if (!socket.writable || error.code === 'ECONNRESET' || socket.bytesRead === 0) {
+  if (!socket.writable || !isOfParser(error) || socket.bytesRead === 0) {
     socket.destroy();
     return undefined;
   }
@@ -54,6 +54,11 @@ export function answerClientError(error: ClientError, socket: Socket, settings: 
   socket.write(`${head}\r\n${text}`);
   linger(socket, LINGER_MS);
   return { requestId, status, remoteAddress: socket.remoteAddress ?? '' };
+}
+
+/** Errors of the connection itself (a reset, a failed TLS handshake) leave nobody to answer. */
+function isOfParser({ code }: ClientError): boolean {
+  return code?.startsWith('HPE_') === true || code === 'ERR_HTTP_REQUEST_TIMEOUT';
 }
 
 /** The error is in the body of a request under way, or behind it: that request is answered, and is the last. */

@@ -51,6 +51,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   PEER_UNAVAILABLE: { status: 502, meaning: 'The node that has the content does not answer.' },
   METADATA_UNAVAILABLE: { status: 503, retryAfter: 2, meaning: 'The metadata store does not answer.' },
   LOCKS_UNAVAILABLE: { status: 503, retryAfter: 2, meaning: 'The lock service does not answer; reads go on.' },
+  SHUTTING_DOWN: { status: 503, retryAfter: 2, meaning: 'The node is shutting down.' },
   BACKEND_UNAVAILABLE: { status: 503, retryAfter: 2, meaning: 'The storage backend does not answer.' },
   CONFLICT: { status: 503, publicCode: 'METADATA_UNAVAILABLE', retryAfter: 1, meaning: 'Too many changes at once; try again.' },
   INSUFFICIENT_STORAGE: { status: 507, meaning: 'The disk is full or a quota is used up.' },

@@ -1,15 +1,20 @@
-import { Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { LoggerModule } from 'nestjs-pino';
 import type { CallfsConfig } from '../config/config';
 import { createLog, type Log } from '../logging/log';
 import { MetricsModule } from '../metrics/metrics.module';
+import { MetricsServer } from '../metrics/metrics-server';
+import type { CallfsAdapter } from './callfs-adapter';
+import { DebugController } from './debug/debug.controller';
+import { Drain } from './drain';
 import { ErrorFilter } from './error.filter';
+import { HealthModule } from './health/health.module';
 
 /** The log as a Nest provider. */
 export const LOG = Symbol('callfs.log');
 
-/** Everything of the HTTP side that is not about files: errors, log, metrics, health, documentation, profiles. */
+/** Everything of the HTTP side that is not about files: errors, log, metrics, health, profiles, the way to stop. */
 @Module({})
 export class HttpShellModule {
   static forRoot(config: CallfsConfig, log: Log = createLog(config.log)): DynamicModule {
@@ -20,12 +25,24 @@ export class HttpShellModule {
         // No routes: its middleware would run for every request, and the access log does without it.
         LoggerModule.forRoot({ pinoHttp: { logger: log.logger, autoLogging: false }, forRoutes: [] }),
         MetricsModule,
+        HealthModule,
       ],
+      controllers: config.debug.profiling ? [DebugController] : [],
       providers: [
         { provide: LOG, useValue: log },
         { provide: APP_FILTER, useClass: ErrorFilter },
+        {
+          provide: Drain,
+          inject: [HttpAdapterHost],
+          useFactory: (host: HttpAdapterHost<CallfsAdapter>) => new Drain(host.httpAdapter, config.server.shutdownGraceMs),
+        },
+        ...metricsServer(config),
       ],
       exports: [LOG],
     };
   }
+}
+
+function metricsServer({ metrics: { listenAddr } }: CallfsConfig): Provider[] {
+  return listenAddr === undefined ? [] : [{ provide: MetricsServer, useFactory: () => new MetricsServer(listenAddr) }];
 }

@@ -23,9 +23,10 @@ export interface NodeServerOptions {
 
 /**
  * Node's server, strict about HTTP and bounded in what a client can hold: the head of a request has a size and a
- * deadline, everything after it only has to move (`onSilence`), so a healthy transfer may take for ever.
+ * deadline, everything after it only has to move (`onSilence`), so a healthy transfer may take for ever. `connections`
+ * are kept to hold those that are open.
  */
-export function createNodeServer(options: NodeServerOptions, front: HttpFront): NodeServer {
+export function createNodeServer(options: NodeServerOptions, front: HttpFront, connections: Set<Socket>): NodeServer {
   const settings: http.ServerOptions = {
     // Both limits are checked exactly by the front, which can tell a long URL (414) from large headers (431).
     maxHeaderSize: URL_MAX_BYTES + HEADERS_MAX_BYTES + 8192,
@@ -49,7 +50,11 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront): 
   server.on('checkExpectation', (request, response) => front.accept(request, response, false));
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
   server.on('timeout', onSilence);
-  server.on('connection', noteAddress);
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    noteAddress(socket);
+  });
   server.on('secureConnection', noteAddress);
   return server;
 }

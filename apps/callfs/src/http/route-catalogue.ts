@@ -2,6 +2,8 @@
 export interface Route {
   readonly method: string;
   readonly pattern: string;
+  /** Needs no key. */
+  readonly open: boolean;
 }
 
 /** Every route there is, for what routers do not tell: which methods a path has (`Allow`), and the test of the OpenAPI document. */
@@ -18,7 +20,9 @@ export class RouteCatalogue {
   }
 
   get routes(): Route[] {
-    return [...this.byPattern].flatMap(([pattern, { methods }]) => [...methods].map((method) => ({ method, pattern })));
+    return [...this.byPattern].flatMap(([pattern, { methods, open }]) =>
+      [...methods].map((method) => ({ method, pattern, open })),
+    );
   }
 
   /** The methods of the routes that `path` (as routed) belongs to, `OPTIONS` included, and whether they are open. */

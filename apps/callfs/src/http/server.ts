@@ -1,3 +1,4 @@
+import type https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,7 +10,9 @@ import type { Log } from '../logging/log';
 import { Metrics } from '../metrics/catalogue';
 import { HttpMetrics } from '../metrics/http-metrics';
 import { CallfsAdapter } from './callfs-adapter';
+import { CertificateReload } from './certificate-reload';
 import { LOG } from './http-shell.module';
+import { serveDocs } from './openapi/docs-page';
 import { RemoteAddress } from './remote-address';
 import { RequestAuthenticator } from './request-authenticator';
 import { RequestRecorder } from './request-recorder';
@@ -32,16 +35,29 @@ export async function createHttpApp(appModule: Type | DynamicModule, config: Cal
   });
   app.useLogger(app.get(Logger));
   const log = app.get<Log>(LOG);
+  const metrics = app.get(Metrics);
   const recorder = new RequestRecorder(
     new AccessLog(log),
-    new HttpMetrics(app.get(Metrics)),
+    new HttpMetrics(metrics),
     new RemoteAddress(server.trustedProxies),
     log.logger,
   );
   adapter.connect(app.get(RequestAuthenticator), recorder);
+  if (certificate !== undefined) {
+    const server = adapter.server as https.Server;
+    adapter.certificate = new CertificateReload(config.server, certificate, server, log.logger, metrics.certificateExpiry);
+    adapter.certificate.watch();
+  }
+  serveDocs(app, adapter.routes);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   return app;
+}
+
+/** Takes up the certificate as it is in its files now (`SIGHUP`); resolves to whether it was taken. */
+export async function reloadCertificate(app: NestFastifyApplication): Promise<boolean> {
+  const adapter = app.getHttpAdapter() as unknown as CallfsAdapter;
+  return (await adapter.certificate?.reload()) ?? false;
 }
 
 /** Listens and resolves to where. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */

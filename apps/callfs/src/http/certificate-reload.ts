@@ -1,0 +1,58 @@
+import { unwatchFile, watchFile } from 'node:fs';
+import type { Server } from 'node:https';
+import type { Logger } from 'pino';
+import type { Gauge } from 'prom-client';
+import { expiryOf, readCertificate, type CertificatePair } from './tls';
+
+/** Polled, not watched: certificates are often renewed by swapping a symbolic link, which watches do not see. */
+const POLL_MS = 5_000;
+
+interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** Takes up a renewed certificate without a restart: when its files change, and when told (`SIGHUP`). A bad pair is logged and the old one kept. */
+export class CertificateReload {
+  private expiresAtMs: number;
+  private readonly onChange = (): void => void this.reload();
+
+  constructor(
+    private readonly files: CertificateFiles,
+    first: CertificatePair,
+    private readonly server: Server,
+    private readonly logger: Logger,
+    private readonly expiry: Gauge,
+  ) {
+    this.expiresAtMs = expiryOf(first).getTime();
+  }
+
+  /** Watches the files until the server is closed. */
+  watch(): void {
+    const files = [this.files.certFile, this.files.keyFile];
+    for (const file of files) watchFile(file, { interval: POLL_MS, persistent: false }, this.onChange);
+    this.server.once('close', () => files.forEach((file) => unwatchFile(file, this.onChange)));
+    const gauge = this.expiry as Gauge & { collect: () => void };
+    gauge.collect = () => gauge.set((this.expiresAtMs - Date.now()) / 1000);
+  }
+
+  /** New connections get the pair as it is in the files now; those that are open keep theirs. Resolves to whether it was taken. */
+  async reload(): Promise<boolean> {
+    try {
+      const pair = await readCertificate(this.files);
+      this.server.setSecureContext(pair);
+      this.expiresAtMs = expiryOf(pair).getTime();
+      this.logger.info(
+        { cert_file: this.files.certFile, expires: new Date(this.expiresAtMs).toISOString() },
+        'TLS certificate reloaded',
+      );
+      return true;
+    } catch (error) {
+      this.logger.error(
+        { err: error, cert_file: this.files.certFile },
+        'The TLS certificate could not be reloaded; the old one stays',
+      );
+      return false;
+    }
+  }
+}

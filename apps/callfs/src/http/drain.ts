@@ -1,0 +1,40 @@
+import type { BeforeApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
+import type { CallfsAdapter } from './callfs-adapter';
+
+const SWEEP_EVERY_MS = 50;
+
+/**
+ * Stops the server without breaking what it is doing. As soon as the application is told to close it is not ready; then
+ * it takes no more connections, idle ones are closed, and requests under way have `graceMs` to finish before they are
+ * broken. Engines are closed after that (`onApplicationShutdown`), never before.
+ */
+export class Drain implements OnModuleDestroy, BeforeApplicationShutdown {
+  constructor(
+    private readonly adapter: CallfsAdapter,
+    private readonly graceMs: number,
+  ) {}
+
+  onModuleDestroy(): void {
+    this.adapter.front.draining = true;
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const { server, connections } = this.adapter;
+    if (!server.listening) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    const sweep = setInterval(closeIdle, SWEEP_EVERY_MS);
+    const giveUp = setTimeout(() => {
+      for (const socket of connections) socket.destroy();
+    }, this.graceMs);
+    closeIdle();
+    await closed;
+    clearInterval(sweep);
+    clearTimeout(giveUp);
+
+    /** Those between two requests, and those that never began one, which Node does not count as idle. */
+    function closeIdle(): void {
+      server.closeIdleConnections();
+      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+    }
+  }
+}
