@@ -257,7 +257,7 @@ const ODD_NAMES = [
   '_',
   '"quoted"',
   "it's",
-  '<b>x</b>',
+  '<b>x',
   '$(id)',
   '`id`',
   '|',
