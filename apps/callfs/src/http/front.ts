@@ -39,6 +39,11 @@ export class HttpFront {
   }
 
   accept(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    const earlier = Exchange.on(request.socket);
+    if (earlier !== undefined) {
+      this.acceptAfter(earlier, request, response, awaitsContinue);
+      return;
+    }
     const url = request.url ?? '/';
     const target = parseTarget(url);
     const exchange = new Exchange(request, response, target, this.settings, awaitsContinue);
@@ -52,6 +57,16 @@ export class HttpFront {
     }
     request.url = routedPath(target.path);
     this.route(request, response);
+  }
+
+  /**
+   * A request that was sent without waiting for the answer to the one before it begins when that is over: it may depend
+   * on it (RFC 9112 §9.3.2). When that was the last on its connection, it never begins.
+   */
+  private acceptAfter(earlier: Exchange, request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    earlier.response.once('close', () => {
+      if (!Exchange.isOver(request.socket) && !request.socket.destroyed) this.accept(request, response, awaitsContinue);
+    });
   }
 
   reject(error: ClientError, socket: Socket): void {

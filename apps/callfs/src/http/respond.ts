@@ -37,7 +37,14 @@ export function sendJson(reply: FastifyReply, status: number, value: unknown, he
   writeJson(Exchange.of(reply.raw), status, value, headers);
 }
 
-/** Answers with a head alone: 201, 204, 304. */
+/** Answers as `sendBody` does, without the body: HEAD, and 304, whose fields a cache takes over into what it has. */
+export function sendFileHead(reply: FastifyReply, status: number, headers: Headers): void {
+  reply.hijack();
+  const exchange = Exchange.of(reply.raw);
+  writeWhole(exchange, status, headers, null, exchange.settings.heads.file);
+}
+
+/** Answers with a head alone: 201, 204, HEAD of what is no file. */
 export function sendEmpty(reply: FastifyReply, status: number, headers: Headers = {}): void {
   reply.hijack();
   const exchange = Exchange.of(reply.raw);
@@ -55,7 +62,10 @@ function writeWhole(exchange: Exchange, status: number, headers: Headers, body: 
   closeAfterUnreadBody(exchange);
   const head = headOf(exchange, headers, base);
   const hasNoBody = status === 204 || status === 304;
-  if (!hasNoBody && headers['Content-Length'] === undefined) head.push('Content-Length', String(body === null ? 0 : body.length));
+  // The head of a body that was never made does not know its length (RFC 9110 §9.3.2).
+  const hasNoLength = hasNoBody || (body === null && exchange.request.method === 'HEAD');
+  if (!hasNoLength && headers['Content-Length'] === undefined)
+    head.push('Content-Length', String(body === null ? 0 : body.length));
   response.writeHead(status, head);
   if (body === null || hasNoBody || exchange.request.method === 'HEAD') {
     response.end();

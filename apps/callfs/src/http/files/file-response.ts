@@ -6,7 +6,7 @@ import type { Caller } from '../../use-cases/caller';
 import { etagOf } from '../../use-cases/etag';
 import { FilesService } from '../../use-cases/files.service';
 import type { Existing } from '../../use-cases/located';
-import { sendBody, sendEmpty, type Headers } from '../respond';
+import { sendBody, sendFileHead, type Headers } from '../respond';
 import { contentRange, parseRange, unsatisfiedRange } from '../semantics/byte-ranges';
 import { judgeRead, rangeApplies } from '../semantics/conditions';
 import { multipartByteRanges, type MultipartBody } from '../semantics/multipart-byteranges';
@@ -30,14 +30,14 @@ export class FileResponse {
     const isHead = request.method === 'HEAD';
     const headers = this.fields.ofFile(inode, content, found.path.name);
     if (isHead && !mayKnowContent(caller.identity, inode)) {
-      return sendEmpty(reply, 200, { ...headers, ETag: undefined, 'Repr-Digest': undefined });
+      return sendFileHead(reply, 200, { ...headers, ETag: undefined, 'Repr-Digest': undefined });
     }
 
     const given = request.headers;
     const outcome = judgeRead(given, etagOf(content), inode.mtimeNs);
     if (outcome === 'failed') throw preconditionFailed(found.path.toString(), etagOf(content));
-    if (outcome === 'not-modified') return sendEmpty(reply, 304, { ...headers, 'Content-Length': undefined });
-    if (isHead) return sendEmpty(reply, 200, headers);
+    if (outcome === 'not-modified') return sendFileHead(reply, 304, { ...headers, 'Content-Length': undefined });
+    if (isHead) return sendFileHead(reply, 200, headers);
     if (given.range === undefined) return sendBody(reply, 200, headers, await this.files.read(caller, found));
     return this.sendRanges(caller, found, content, headers, request, reply);
   }

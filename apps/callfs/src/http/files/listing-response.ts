@@ -26,7 +26,7 @@ export class ListingResponse {
   async sendArray(caller: Caller, path: VirtualPath, found: Existing, reply: FastifyReply): Promise<void> {
     const headers = { 'Content-Type': 'application/json', ...this.fields.ofInode(found.inode) };
     // A length is unknown until the last entry is read, so HEAD has none either.
-    if (reply.request.method === 'HEAD') return sendEmpty(reply, 200, { ...headers, 'Content-Length': undefined });
+    if (reply.request.method === 'HEAD') return sendEmpty(reply, 200, headers);
     await this.directories.open(caller, path);
     return sendStream(reply, 200, headers, this.array(caller, await this.listings.stream(caller, path, PLAIN)));
   }
