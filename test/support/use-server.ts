@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import { secretsIn } from './secrets';
 import { startServer, type ServerOptions, type TestServer } from './server';
 
 /**
  * One server for the tests of a file (or a `describe`): started before them, stopped after them with a clean exit.
- * When a test fails, what the server said meanwhile is printed.
+ * When a test fails, what the server said meanwhile is printed. Whatever the tests did, no secret is in it (B5).
  */
 export function useServer(options: ServerOptions = {}): TestServer {
   let server: TestServer | undefined;
@@ -22,6 +23,8 @@ export function useServer(options: ServerOptions = {}): TestServer {
   afterAll(async () => {
     try {
       if (server?.running) await server.stop();
+      const told = secretsIn(server?.output ?? '');
+      if (told.length > 0) throw new Error(`B5: the server's output holds ${told.join(', ')}.`);
     } finally {
       await server?.remove();
     }
