@@ -33,7 +33,9 @@ export class HttpFront {
     const finished = (exchange: Exchange): void => this.observer?.finished(exchange);
     this.onClose = function (this: ServerResponse) {
       const exchange = Exchange.of(this);
-      if (!this.writableFinished) exchange.abort();
+      if (!this.writableFinished || !exchange.request.complete) exchange.abort();
+      // Answered before its body was read, a request is forgotten by Node; whoever still waits for the body must not.
+      if (!exchange.request.complete) exchange.request.destroy();
       finished(exchange);
     };
   }

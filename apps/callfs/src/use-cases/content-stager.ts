@@ -60,7 +60,7 @@ export class ContentStager {
       }
       return await this.blob(head, iterator, body);
     } finally {
-      if (!done) await iterator.return?.();
+      if (!done) void iterator.return?.().catch(() => undefined);
     }
   }
 
