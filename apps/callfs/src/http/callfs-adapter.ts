@@ -11,6 +11,8 @@ import { createNodeServer, type NodeServer, type NodeServerOptions } from './nod
 import { DOCS_CONTENT_SECURITY_POLICY } from './openapi/docs-page';
 import { isDocumentation } from './openapi/document';
 import { isOpen } from './open-route';
+import { FailedKeyLimit } from './failed-key-limit';
+import type { RemoteAddress } from './remote-address';
 import type { RequestAuthenticator } from './request-authenticator';
 import { sendEmpty } from './respond';
 import { RouteCatalogue } from './route-catalogue';
@@ -39,6 +41,8 @@ export class CallfsAdapter extends FastifyAdapter {
   /** Of a server that speaks TLS. */
   certificate: CertificateReload | undefined;
   private authenticator: RequestAuthenticator | undefined;
+  private addresses: RemoteAddress | undefined;
+  private readonly failedKeys = new FailedKeyLimit();
 
   constructor(options: NodeServerOptions) {
     const settings: ExchangeSettings = {
@@ -78,8 +82,9 @@ export class CallfsAdapter extends FastifyAdapter {
   }
 
   /** Who checks keys and who is told of requests: both come out of the container, which needs the adapter first. */
-  connect(authenticator: RequestAuthenticator, observer: ExchangeObserver): void {
+  connect(authenticator: RequestAuthenticator, addresses: RemoteAddress, observer: ExchangeObserver): void {
     this.authenticator = authenticator;
+    this.addresses = addresses;
     this.front.observer = observer;
   }
 
@@ -123,7 +128,12 @@ export class CallfsAdapter extends FastifyAdapter {
 
   private authenticate(exchange: Exchange): void {
     if (this.authenticator === undefined) throw new Error('The server took a request before it was connected.');
-    exchange.identity = this.authenticator.authenticate(exchange.request.headers.authorization);
+    try {
+      exchange.identity = this.authenticator.authenticate(exchange.request.headers.authorization);
+    } catch (error) {
+      if (CallfsError.is(error, 'AUTHENTICATION_FAILED')) this.failedKeys.failed(this.addresses?.of(exchange.request) ?? '');
+      throw error;
+    }
   }
 
   /** No route has this method and path: `OPTIONS` is answered for those that exist, others are told what there is. */

@@ -51,11 +51,18 @@ export function errorAnswer(error: CallfsError, requestId: string): ErrorAnswer 
     body: { code: row.publicCode ?? error.code, message: error.message, request_id: requestId, ...details },
     headers: {
       'Retry-After': retryAfter,
+      ...(error.code === 'RATE_LIMIT_EXCEEDED' ? rateLimitFields(details) : {}),
       Allow: typeof details.allow === 'string' ? details.allow : undefined,
       'WWW-Authenticate': row.status === 401 ? 'Bearer' : undefined,
       'Content-Range': row.status === 416 && typeof details.size === 'number' ? `bytes */${details.size}` : undefined,
     },
   };
+}
+
+/** How often one may ask, how often still, and in how many seconds more. */
+function rateLimitFields({ limit, remaining, retry_after: reset }: Record<string, unknown>): Headers {
+  const text = (value: unknown) => (typeof value === 'number' ? String(value) : undefined);
+  return { 'X-RateLimit-Limit': text(limit), 'X-RateLimit-Remaining': text(remaining), 'X-RateLimit-Reset': text(reset) };
 }
 
 /** Details as JSON can carry them: a `bigint` becomes a string, what JSON cannot hold is dropped. */

@@ -36,13 +36,9 @@ export async function createHttpApp(appModule: Type | DynamicModule, config: Cal
   app.useLogger(app.get(Logger));
   const log = app.get<Log>(LOG);
   const metrics = app.get(Metrics);
-  const recorder = new RequestRecorder(
-    new AccessLog(log),
-    new HttpMetrics(metrics),
-    new RemoteAddress(server.trustedProxies),
-    log.logger,
-  );
-  adapter.connect(app.get(RequestAuthenticator), recorder);
+  const addresses = new RemoteAddress(server.trustedProxies);
+  const recorder = new RequestRecorder(new AccessLog(log), new HttpMetrics(metrics), addresses, log.logger);
+  adapter.connect(app.get(RequestAuthenticator), addresses, recorder);
   if (certificate !== undefined) {
     const server = adapter.server as https.Server;
     adapter.certificate = new CertificateReload(config.server, certificate, server, log.logger, metrics.certificateExpiry);
