@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
 import type { AddressInfo } from 'node:net';
 import { Controller, Delete, Get, Module, Patch, Post, Put, Req, Res } from '@nestjs/common';
@@ -18,18 +19,20 @@ import { createHttpApp, listen } from '../../../apps/callfs/src/http/server';
 import { createLog } from '../../../apps/callfs/src/logging/log';
 
 export const KEY = 'shell-test-key-0123456789';
+export const ORDINARY_KEY = 'ordinary-key-0123456789';
+export const auth = { Authorization: `Bearer ${KEY}` };
 
 class OneKey extends RequestAuthenticator {
   authenticate(authorization: string | undefined): Identity {
-    const user = { [`Bearer ${KEY}`]: 'root', 'Bearer ordinary-key-0123456789': 'alice' }[authorization ?? ''];
+    const user = { [`Bearer ${KEY}`]: 'root', [`Bearer ${ORDINARY_KEY}`]: 'alice' }[authorization ?? ''];
     if (user === undefined) throw new CallfsError('AUTHENTICATION_FAILED', 'The API key is missing or wrong.');
     const uid = user === 'root' ? 0 : 1000;
     return { user, uid, gid: uid, groups: [], umask: 0o022, keyId: '00000000' };
   }
 }
 
-/** What the probe controller has seen, for the tests to look at. */
-export const seen = { aborted: [] as string[], bodies: 0 };
+/** What the probe controller has seen, for the tests to look at and wait for. */
+export const seen = new EventEmitter();
 
 /** Stands in for the real controllers: it does whatever the query of a request tells it to. */
 @Controller('v1/files')
@@ -52,16 +55,17 @@ export class ProbeController {
         reply,
         200,
         { 'Content-Length': size },
-        chunks(size, Number(query.get('stop') ?? size), requestSignal(request)),
+        chunks(size, Number(query.get('stop') ?? size), query.has('quiet'), requestSignal(request)),
       );
     }
     if (query.has('wait')) {
-      const { signal } = { signal: requestSignal(request) };
+      const signal = requestSignal(request);
+      seen.emit('waiting', path);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, Number(query.get('wait')));
         signal.addEventListener('abort', () => {
           clearTimeout(timer);
-          seen.aborted.push(path);
+          seen.emit('aborted', path);
           resolve();
         });
       });
@@ -73,9 +77,14 @@ export class ProbeController {
   async put(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const query = queryOf(request);
     if (query.get('fail')) throw new CallfsError('PRECONDITION_FAILED', 'Not now.');
-    seen.bodies++;
+    seen.emit('upload');
     let bytes = 0;
-    for await (const chunk of readBody(request, Number(query.get('max') ?? 0))) bytes += chunk.length;
+    try {
+      for await (const chunk of readBody(request, Number(query.get('max') ?? 0))) bytes += chunk.length;
+    } catch (error) {
+      seen.emit('upload failed', (error as CallfsError).code);
+      throw error;
+    }
     sendJson(reply, 201, { bytes, user: identityOf(request).user });
   }
 
@@ -104,25 +113,35 @@ class OpenProbeController {
   }
 }
 
-async function* chunks(size: number, stopAt: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+async function* chunks(size: number, stopAt: number, quiet: boolean, signal: AbortSignal): AsyncGenerator<Buffer> {
   const chunk = Buffer.alloc(64 * 1024, 'x');
   for (let sent = 0; sent < stopAt; sent += chunk.length) {
     signal.throwIfAborted();
     yield chunk.subarray(0, Math.min(chunk.length, stopAt - sent));
   }
-  if (stopAt < size) throw new Error('the disk broke');
+  if (stopAt < size && !quiet) throw new Error('the disk broke');
 }
+
+export type LogLine = Readonly<Record<string, unknown>>;
 
 export interface Shell {
   readonly app: NestFastifyApplication;
   readonly host: string;
   readonly port: number;
   /** The log so far, a line an object. */
-  lines(): Record<string, unknown>[];
-  readonly text: () => string;
+  lines(): LogLine[];
+  text(): string;
+  /** The access line of this request. */
+  lineOf(requestId: string | undefined): LogLine | undefined;
 }
 
-export async function startShell(overrides: { server?: Partial<CallfsConfig['server']> } = {}): Promise<Shell> {
+export interface ShellOptions {
+  readonly server?: Partial<CallfsConfig['server']>;
+  readonly metrics?: CallfsConfig['metrics'];
+}
+
+/** Starts the HTTP side alone, over the probe controller. */
+export async function startShell(overrides: ShellOptions = {}): Promise<Shell> {
   let text = '';
   const output = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -146,7 +165,7 @@ export async function startShell(overrides: { server?: Partial<CallfsConfig['ser
       ...overrides.server,
     },
     log: { level: 'info', format: 'json' },
-    metrics: {},
+    metrics: overrides.metrics ?? {},
     debug: { profiling: true },
     instanceDiscovery: { instanceId: 'test', peerEndpoints: {} },
   } as unknown as CallfsConfig;
@@ -160,15 +179,17 @@ export async function startShell(overrides: { server?: Partial<CallfsConfig['ser
 
   const app = await createHttpApp(ShellTestModule, config);
   const address: AddressInfo = await listen(app, config.server.listenAddr);
+  const lines = (): LogLine[] =>
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as LogLine);
   return {
     app,
     host: address.address,
     port: address.port,
     text: () => text,
-    lines: () =>
-      text
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    lines,
+    lineOf: (requestId) => lines().find((line) => line.msg === 'request' && line.request_id === requestId),
   };
 }

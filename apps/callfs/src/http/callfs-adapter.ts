@@ -77,7 +77,10 @@ export class CallfsAdapter extends FastifyAdapter {
     });
     fastify.addHook('onRoute', (route) => this.guard(route));
     fastify.addHook('onSend', addBaseHeaders);
-    fastify.setErrorHandler((error, _request, reply) => answerError(error, reply));
+    // All that can go wrong on a page of files is that there is no such file.
+    fastify.setErrorHandler((error, request, reply) =>
+      answerError(isDocumentation(Exchange.of(request.raw).route) ? noSuchRoute(error) : error, reply),
+    );
     fastify.setNotFoundHandler((request, reply) => this.answerUnrouted(request, reply));
   }
 
@@ -147,7 +150,7 @@ export class CallfsAdapter extends FastifyAdapter {
       if (methods.length > 0 && method === 'OPTIONS') return sendEmpty(reply, 204, { Allow: allow });
       // A route may hand a request on that it has nothing for, as that of the documentation's files does.
       if (methods.length === 0 || methods.includes(method)) {
-        throw new CallfsError('ROUTE_NOT_FOUND', 'There is no such route. /docs lists those there are.');
+        throw noSuchRoute();
       }
       throw new CallfsError('METHOD_NOT_ALLOWED', `This route has no ${method}.`, { details: { allow } });
     } catch (error) {
@@ -157,6 +160,10 @@ export class CallfsAdapter extends FastifyAdapter {
 }
 
 const guards = new WeakSet<object>();
+
+function noSuchRoute(cause?: unknown): CallfsError {
+  return new CallfsError('ROUTE_NOT_FOUND', 'There is no such route. /docs lists those there are.', { cause });
+}
 
 function isBelowApi(path: string): boolean {
   return path === '/v1' || path.startsWith('/v1/');

@@ -6,7 +6,7 @@ import { Exchange, type ExchangeSettings } from './exchange';
 import { linger } from './lingering-close';
 import { newRequestId } from './request-id';
 
-/** What the parser calls the methods it knows; more than we have routes for, so that each gets its `Allow`. */
+/** The methods that some route has, for requests that never come to one. */
 const ALLOWED_METHODS = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT';
 const LINGER_MS = 1_000;
 const REFUSED = Symbol('callfs.refused');
@@ -43,6 +43,11 @@ export function answerClientError(error: ClientError, socket: Socket, settings: 
     refuseRest(exchange, problem);
     return undefined;
   }
+  return refuseConnection(socket, problem, settings);
+}
+
+/** Answers a connection on which no request is under way, and closes it. */
+export function refuseConnection(socket: Socket, problem: CallfsError, settings: ExchangeSettings): Refusal {
   const requestId = newRequestId();
   const { status, body, headers } = errorAnswer(problem, requestId);
   const text = JSON.stringify(body);
@@ -54,6 +59,11 @@ export function answerClientError(error: ClientError, socket: Socket, settings: 
   socket.write(`${head}\r\n${text}`);
   linger(socket, LINGER_MS);
   return { requestId, status, remoteAddress: socket.remoteAddress ?? '' };
+}
+
+/** What any route would say to a method that it has not. */
+export function unknownMethod(cause?: unknown): CallfsError {
+  return new CallfsError('METHOD_NOT_ALLOWED', 'There is no such method.', { cause, details: { allow: ALLOWED_METHODS } });
 }
 
 /** Errors of the connection itself (a reset, a failed TLS handshake) leave nobody to answer. */
@@ -83,6 +93,10 @@ function problemOf(error: ClientError): CallfsError {
       return new CallfsError('PAYLOAD_TOO_LARGE', 'The chunk extensions are too large.', { cause: error });
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new CallfsError('REQUEST_TIMEOUT', 'The request did not arrive in time.', { cause: error });
+    case 'HPE_INVALID_URL':
+      return new CallfsError('INVALID_PATH', 'A URL is ASCII: percent-encode everything else ("é" is "%C3%A9", a space "%20").', {
+        cause: error,
+      });
     case 'HPE_INVALID_METHOD':
       if (!/^[A-Z][A-Z-]* \S/.test(error.rawPacket?.toString('latin1', 0, 64) ?? '')) break;
       return new CallfsError('METHOD_NOT_ALLOWED', 'There is no such method.', {

@@ -66,6 +66,11 @@ export class Exchange {
     return exchange === undefined || exchange.response.writableFinished ? undefined : exchange;
   }
 
+  /** Whether any request has come over this connection. */
+  static hasBegun(socket: Socket): boolean {
+    return (socket as Attached)[EXCHANGE] !== undefined;
+  }
+
   /** Whether the last answer on this connection is out and said that there would be no other. */
   static isOver(socket: Socket): boolean {
     const response = (socket as Attached)[EXCHANGE]?.response;

@@ -1,8 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { CallfsError } from '@callfs/core';
-import { answerClientError, type ClientError } from './client-error';
+import { answerClientError, refuseConnection, unknownMethod, type ClientError } from './client-error';
 import { writeError } from './error-response';
+import { onSilence } from './idle-timeout';
 import { Exchange, type ExchangeSettings } from './exchange';
 import { parseTarget, routedPath, URL_MAX_BYTES } from './request-target';
 import { framingFault } from './semantics/request-framing';
@@ -75,6 +76,24 @@ export class HttpFront {
     const refused = answerClientError(error, socket, this.settings);
     if (refused !== undefined) this.observer?.refused(refused);
   }
+
+  /** A connection has been silent for its timeout. */
+  silent(socket: Socket): void {
+    if (!Exchange.hasBegun(socket) && socket.bytesRead > 0) this.reject(headTimeout(), socket);
+    else onSilence(socket);
+  }
+
+  /** `CONNECT` asks for a tunnel, which Node hands over as a bare socket; there is none to be had here. */
+  connect(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+    this.observer?.refused(refuseConnection(socket, unknownMethod(), this.settings));
+  }
+}
+
+/** What Node reports when a head does not end in time. */
+function headTimeout(): ClientError {
+  return Object.assign(new Error('The head of the request did not end.'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 }
 
 function refusal(request: IncomingMessage, url: string, path: string): CallfsError | undefined {

@@ -17,8 +17,10 @@ export function closeAfterUnreadBody(exchange: Exchange): void {
   const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
   if (length <= SMALL_BODY_BYTES && response.shouldKeepAlive && !exchange.awaitsContinue && !exchange.hopeless) return;
   response.shouldKeepAlive = false;
-  if (exchange.hopeless) return;
   const { socket } = request;
+  // Once it is answered Node forgets the request: whoever still reads its body would never hear that the client is gone.
+  socket.once('close', () => request.destroy());
+  if (exchange.hopeless) return;
   // Node closes the connection of a last response with `destroySoon`; see resOnFinish in lib/_http_server.js.
   socket.destroySoon = () => {
     request.on('end', () => socket.destroy());

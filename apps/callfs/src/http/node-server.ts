@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import type { ClientError } from './client-error';
 import type { HttpFront } from './front';
 import { HEADERS_MAX_BYTES } from './front';
-import { onSilence } from './idle-timeout';
 import { URL_MAX_BYTES } from './request-target';
 import type { CertificatePair } from './tls';
 
@@ -23,7 +22,7 @@ export interface NodeServerOptions {
 
 /**
  * Node's server, strict about HTTP and bounded in what a client can hold: the head of a request has a size and a
- * deadline, everything after it only has to move (`onSilence`), so a healthy transfer may take for ever. `connections`
+ * deadline, everything after it only has to move (`idle-timeout.ts`), so a healthy transfer may take for ever. `connections`
  * are kept to hold those that are open.
  */
 export function createNodeServer(options: NodeServerOptions, front: HttpFront, connections: Set<Socket>): NodeServer {
@@ -49,7 +48,8 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
   server.on('checkContinue', (request, response) => front.accept(request, response, true));
   server.on('checkExpectation', (request, response) => front.accept(request, response, false));
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
-  server.on('timeout', onSilence);
+  server.on('connect', (_request, socket) => front.connect(socket as Socket));
+  server.on('timeout', (socket: Socket) => front.silent(socket));
   server.on('connection', (socket: Socket) => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));

@@ -38,11 +38,11 @@ export function buildDocument(app: INestApplication, routes: RouteCatalogue): Op
   const paths: OpenAPIObject['paths'] = {};
   for (const { method, pattern, open } of routes.routes) {
     if (isDocumentation(pattern)) continue;
-    const documented = scanned.paths[pattern] ?? scanned.paths[braced(pattern)];
-    const operation = operationOf(documented, method);
+    const path = readable(pattern);
+    const operation = operationOf(scanned.paths[path], method);
     if (operation === undefined) continue;
-    const item = (paths[readable(pattern)] ??= {});
-    item[method.toLowerCase() as 'get'] = complete(operation, method, pattern, open);
+    const item = (paths[path] ??= {});
+    item[method.toLowerCase() as 'get'] = complete(operation, method, path, open);
   }
   paths['/docs'] = { get: documentationPage('This document, to read and to try out', 'text/html') };
   paths['/docs-json'] = { get: documentationPage('This document', 'application/json') };
@@ -57,11 +57,7 @@ export function isDocumentation(pattern: string): boolean {
 
 /** A router's pattern as OpenAPI writes it: `/v1/files/*` → `/v1/files/{path}`, `/v1/links/:id` → `/v1/links/{id}`. */
 export function readable(pattern: string): string {
-  return braced(pattern).replace('*', '{path}');
-}
-
-function braced(pattern: string): string {
-  return pattern.replace(/:([A-Za-z0-9_]+)/g, '{$1}');
+  return pattern.replace(/:([A-Za-z0-9_]+)/g, '{$1}').replace('*', '{path}');
 }
 
 function operationOf(item: OpenAPIObject['paths'][string] | undefined, method: string): Operation | undefined {
@@ -69,7 +65,7 @@ function operationOf(item: OpenAPIObject['paths'][string] | undefined, method: s
   return operation ?? (method === 'HEAD' ? item?.get : undefined);
 }
 
-function complete(operation: Operation, method: string, pattern: string, open: boolean): Operation {
+function complete(operation: Operation, method: string, path: string, open: boolean): Operation {
   const isHead = method === 'HEAD';
   const responses: Operation['responses'] = {};
   for (const [status, response] of Object.entries(operation.responses)) {
@@ -86,18 +82,23 @@ function complete(operation: Operation, method: string, pattern: string, open: b
       content: isHead ? undefined : content,
     });
   }
-  const parameters = (operation.parameters ?? []).filter((parameter) => !('name' in parameter && parameter.name === '*'));
-  if (pattern.includes('*')) {
-    parameters.unshift({
-      name: 'path',
-      in: 'path',
-      required: true,
-      description: 'A path of the tree, percent-encoded; `/` between names, a trailing `/` says "a directory".',
-      schema: { type: 'string' },
-    });
-  }
+  const declared = (operation.parameters ?? []) as Parameter[];
+  const missing = placeholdersOf(path).filter((name) => !declared.some((parameter) => parameter.name === name));
+  const parameters = [...missing.map(pathParameter), ...declared];
   const operationId = isHead && operation.operationId ? `${operation.operationId}_head` : operation.operationId;
   return { ...operation, operationId, parameters, responses, security: open ? [] : [{ bearer: [] }] };
+}
+
+type Parameter = Extract<NonNullable<Operation['parameters']>[number], { name: string }>;
+
+function placeholdersOf(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '');
+}
+
+function pathParameter(name: string): Parameter {
+  const description =
+    name === 'path' ? 'A path of the tree, percent-encoded: `/` between names, a trailing `/` says "a directory".' : undefined;
+  return { name, in: 'path', required: true, description, schema: { type: 'string' } };
 }
 
 type ErrorResponse = { description: string; headers?: object; content?: ReturnType<typeof responsesOf>[number]['content'] };

@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { CallfsAdapter } from '../../apps/callfs/src/http/callfs-adapter';
+import { ERROR_TABLE } from '../../apps/callfs/src/http/error-table';
+import { isDocumentation, readable } from '../../apps/callfs/src/http/openapi/document';
+import { ask, useShell } from './support/use-shell';
+
+const shell = useShell();
+
+async function document(): Promise<OpenAPIObject> {
+  return (await ask(shell, 'GET', '/docs-json')).json as unknown as OpenAPIObject;
+}
+
+function registeredRoutes(): string[] {
+  const { routes } = (shell.app.getHttpAdapter() as unknown as CallfsAdapter).routes;
+  return routes.filter(({ pattern }) => !isDocumentation(pattern)).map(({ method, pattern }) => `${method} ${readable(pattern)}`);
+}
+
+it('has every route there is and no other', async () => {
+  const documented = Object.entries((await document()).paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(documented.sort()).toEqual([...registeredRoutes(), 'GET /docs', 'GET /docs-json'].sort());
+});
+
+it('says of each operation what it needs and how it can fail', async () => {
+  const { paths } = await document();
+  for (const [path, item] of Object.entries(paths)) {
+    if (isDocumentation(path)) continue;
+    for (const [method, operation] of Object.entries(item) as [string, NonNullable<typeof item.get>][]) {
+      const name = `${method} ${path}`;
+      const open = path.startsWith('/health') || path.startsWith('/download');
+      expect([name, operation.security]).toEqual([name, open ? [] : [{ bearer: [] }]]);
+      expect([name, Object.keys(operation.responses).includes('401')]).toEqual([name, !open]);
+      expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['400', '408', '414', '431', '500']));
+      for (const placeholder of path.match(/\{\w+\}/g) ?? []) {
+        expect(operation.parameters).toContainEqual(
+          expect.objectContaining({ name: placeholder.slice(1, -1), in: 'path', required: true }),
+        );
+      }
+      expect((operation.parameters ?? []).filter((p) => 'in' in p && p.in === 'path')).toHaveLength(path.split('{').length - 1);
+    }
+  }
+});
+
+it('names only codes that exist, each under its own status', async () => {
+  const { paths } = await document();
+  const byStatus = new Map<string, Set<string>>();
+  for (const [code, { status, publicCode }] of Object.entries(ERROR_TABLE)) {
+    byStatus.set(`${status}`, (byStatus.get(`${status}`) ?? new Set()).add(publicCode ?? code));
+  }
+  for (const item of Object.values(paths)) {
+    for (const operation of Object.values(item) as { responses: Record<string, object> }[]) {
+      for (const [status, response] of Object.entries(operation.responses)) {
+        const codes = [...JSON.stringify(response).matchAll(/"code":\{"type":"string","enum":(\[[^\]]*\])/g)];
+        for (const code of codes.flatMap((match) => JSON.parse(match[1] ?? '[]') as string[])) {
+          expect([status, code, byStatus.get(status)?.has(code)]).toEqual([status, code, true]);
+        }
+      }
+    }
+  }
+});
+
+it('shows a page whose every file comes from here and is allowed to run', async () => {
+  const page = await ask(shell, 'GET', '/docs/');
+  const policy = page.headers.get('content-security-policy');
+  expect(policy).toContain("script-src 'self'");
+  expect(page.text).not.toMatch(/(src|href)="?(https?:)?\/\//);
+  const files = [...page.text.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map((match) => match[1] ?? '');
+  expect(files).toEqual(expect.arrayContaining(['swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-ui-init.js']));
+  for (const file of files) expect([file, (await ask(shell, 'GET', `/docs/${file}`)).status]).toEqual([file, 200]);
+  expect((await ask(shell, 'GET', '/docs/../package.json')).status).toBe(404);
+  expect((await ask(shell, 'GET', '/docs/%2e%2e/package.json')).status).toBe(404);
+});
