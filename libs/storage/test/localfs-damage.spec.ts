@@ -6,11 +6,14 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { newStorageKey, type ByteRange } from '@callfs/core';
 import type { LocalfsProvider } from '@callfs/storage';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -97,6 +100,17 @@ describe.each([
     expect(await failureOf(provider.stat(key))).toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
   });
 
+  it('is met also when the block was found sound a moment ago, and the time of the change is forged', async () => {
+    const key = await store(pattern(size));
+    const path = blobPath(root, key);
+    await delay(150);
+    for (let i = 0; i < 3; i++) await collect(await provider.read(key));
+    const { atime, mtime } = statSync(path);
+    flip(key, BLOCK + 5);
+    utimesSync(path, atime, mtime);
+    expect((await readUntilFailure(key)).failure).toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+  });
+
   it('spares the ranges that do not touch its block', async () => {
     const content = pattern(size);
     const key = await store(content);
@@ -129,6 +143,12 @@ describe.each([
 
   it('longer by one byte', async () => {
     const key = await store(pattern(size));
+    writeFileSync(blobPath(root, key), 'x', { flag: 'a' });
+    expect((await readUntilFailure(key)).failure).toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+  });
+
+  it('longer by one byte behind whole blocks, which no content has', async () => {
+    const key = await store(pattern(size - 100));
     writeFileSync(blobPath(root, key), 'x', { flag: 'a' });
     expect((await readUntilFailure(key)).failure).toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
   });

@@ -14,10 +14,11 @@ import {
 import { contentSizeOf } from './blob-format';
 import { BufferPool } from './buffer-pool';
 import { errnoOf, storageFailure } from './localfs-errors';
-import { readBlob, readSize } from './localfs-read';
+import { readBlob, readSize, type ReadResources } from './localfs-read';
 import { BlobWriter } from './localfs-write';
 import { OpenFile, operate } from './open-file';
 import { RootClaim } from './root-claim';
+import { VerifiedBlocks } from './verified-blocks';
 import { hasHardLinks, prepareDirectories, prepareRoot, PROBE_PREFIX, recoverStaging, RootLayout } from './root-layout';
 
 export interface LocalfsOptions {
@@ -56,6 +57,7 @@ export async function openLocalfs(options: LocalfsOptions): Promise<LocalfsProvi
 export class LocalfsProvider extends StorageProvider {
   readonly name = 'localfs';
   private readonly buffers = new BufferPool();
+  private readonly reading: ReadResources;
 
   constructor(
     private readonly layout: RootLayout,
@@ -66,6 +68,7 @@ export class LocalfsProvider extends StorageProvider {
     private readonly options: LocalfsOptions,
   ) {
     super();
+    this.reading = { pool: this.buffers, verified: new VerifiedBlocks(), timeoutMs: options.fileOpTimeoutMs };
   }
 
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
@@ -86,7 +89,7 @@ export class LocalfsProvider extends StorageProvider {
   }
 
   async read(key: StorageKey, options: ReadOptions = {}): Promise<BlobBody> {
-    return readBlob(this.layout.blobOf(key), key, options, this.buffers, this.options.fileOpTimeoutMs);
+    return readBlob(this.layout.blobOf(key), key, options, this.reading);
   }
 
   async stat(key: StorageKey): Promise<StoredObject> {

@@ -1,12 +1,13 @@
 import * as fs from 'node:fs';
 import type { ByteRange, StorageKey } from '@callfs/core';
 import type { BlobBody, ReadOptions } from '../storage-provider';
-import { BLOCK_BYTES, blockCount, fileSizeOf, firstDamagedBlock, FOOTER_BYTES, readFooter, SUM_BYTES } from './blob-format';
+import { BLOCK_BYTES, blockCount, fileSizeOf, FOOTER_BYTES, readFooter, SUM_BYTES } from './blob-format';
 import type { BufferPool } from './buffer-pool';
 import { LargeBody } from './large-body';
 import { damagedBlob, errnoOf, noSuchBlob, storageFailure } from './localfs-errors';
 import { OpenFile } from './open-file';
-import { SumReader } from './sum-reader';
+import { verifyBlocks } from './sum-reader';
+import type { SoundBlocks, VerifiedBlocks } from './verified-blocks';
 
 /**
  * A file of up to this many bytes of content is read at once and synchronously: from the page cache that takes less
@@ -16,7 +17,7 @@ const SYNCHRONOUS_BYTES = 4 * BLOCK_BYTES;
 
 interface Opened {
   readonly fd: number;
-  readonly fileSize: number;
+  readonly stats: fs.Stats;
 }
 
 /** Opens what lies under `path` if it can be a blob: no link is followed, no FIFO waited for, no device served. */
@@ -32,7 +33,7 @@ export function openBlob(path: string, key: StorageKey): Opened {
   try {
     const found = fs.fstatSync(fd);
     if (!found.isFile()) throw damagedBlob(key, 'something that is not a file stands in its place');
-    return { fd, fileSize: found.size };
+    return { fd, stats: found };
   } catch (error) {
     fs.closeSync(fd);
     throw error;
@@ -41,7 +42,8 @@ export function openBlob(path: string, key: StorageKey): Opened {
 
 /** The content size by the footer. */
 export function readSize(path: string, key: StorageKey): number {
-  const { fd, fileSize } = openBlob(path, key);
+  const { fd, stats } = openBlob(path, key);
+  const fileSize = stats.size;
   try {
     const footer = Buffer.allocUnsafe(FOOTER_BYTES);
     return sizeBy(readSynchronously(fd, footer, Math.max(0, fileSize - FOOTER_BYTES)), key, fileSize);
@@ -50,29 +52,30 @@ export function readSize(path: string, key: StorageKey): number {
   }
 }
 
-export async function readBlob(
-  path: string,
-  key: StorageKey,
-  options: ReadOptions,
-  pool: BufferPool,
-  timeoutMs: number,
-): Promise<BlobBody> {
-  options.signal?.throwIfAborted();
-  const opened = openBlob(path, key);
-  if (opened.fileSize <= fileSizeOf(SYNCHRONOUS_BYTES)) return readAtOnce(opened, key, options.range, pool);
-  const file = new OpenFile(opened.fd, timeoutMs);
-  try {
-    const sums = await SumReader.open(file, opened.fileSize, key);
-    const range = options.range ?? { offset: 0, length: sums.contentSize };
-    return new LargeBody(file, key, sums, range, pool, options.signal);
-  } catch (error) {
-    // A read that timed out still has the descriptor, which is closed when that read comes back.
-    void file.discard();
-    throw error;
-  }
+/** What all reads of a provider share. */
+export interface ReadResources {
+  readonly pool: BufferPool;
+  readonly verified: VerifiedBlocks;
+  readonly timeoutMs: number;
 }
 
-function readAtOnce({ fd, fileSize }: Opened, key: StorageKey, range: ByteRange | undefined, pool: BufferPool): BlobBody {
+export async function readBlob(path: string, key: StorageKey, options: ReadOptions, resources: ReadResources): Promise<BlobBody> {
+  options.signal?.throwIfAborted();
+  const { fd, stats } = openBlob(path, key);
+  const sound = resources.verified.of(key, stats);
+  if (stats.size <= fileSizeOf(SYNCHRONOUS_BYTES)) return readAtOnce(fd, stats.size, key, options.range, resources.pool, sound);
+  const file = new OpenFile(fd, resources.timeoutMs);
+  return new LargeBody(file, key, stats.size, sound, resources.pool, options).open();
+}
+
+function readAtOnce(
+  fd: number,
+  fileSize: number,
+  key: StorageKey,
+  range: ByteRange | undefined,
+  pool: BufferPool,
+  sound: SoundBlocks,
+): BlobBody {
   const buffer = fileSize <= fileSizeOf(BLOCK_BYTES) ? pool.takeSmall() : pool.takeLarge();
   // Too many large ones are in use: a small one does not hold the file.
   const memory = fileSize <= buffer.length ? buffer : Buffer.allocUnsafeSlow(fileSize);
@@ -82,9 +85,9 @@ function readAtOnce({ fd, fileSize }: Opened, key: StorageKey, range: ByteRange 
     const size = sizeBy(bytes.subarray(Math.max(0, bytes.length - FOOTER_BYTES)), key, fileSize);
     const { offset, length } = range ?? { offset: 0, length: size };
     const first = Math.floor(offset / BLOCK_BYTES);
-    const end = Math.min(size, (first + blockCount(offset + length - first * BLOCK_BYTES)) * BLOCK_BYTES);
-    const damaged = firstDamagedBlock(bytes.subarray(first * BLOCK_BYTES, end), bytes, size + first * SUM_BYTES);
-    if (damaged >= 0) throw damagedBlob(key, `block ${first + damaged} does not match its checksum`);
+    const count = blockCount(offset + length) - first;
+    const content = bytes.subarray(first * BLOCK_BYTES, Math.min(size, (first + count) * BLOCK_BYTES));
+    verifyBlocks(content, { sums: bytes, at: size + first * SUM_BYTES }, first, key, sound);
     return new OneChunk(length === 0 ? undefined : bytes.subarray(offset, offset + length), release);
   } catch (error) {
     release();
