@@ -255,12 +255,15 @@ describe.runIf(isRoot)('S3 a disk that is full or read-only', () => {
   });
 
   it('read-only: 503, reads go on, and writes again when it is writable', async () => {
-    execFileSync('mount', ['-o', 'remount,ro', disk]);
+    // The claim on the root is held open for writing, which keeps the disk itself from becoming read-only.
+    const staging = join(disk, 'data', 'staging');
+    execFileSync('mount', ['--bind', staging, staging]);
+    execFileSync('mount', ['-o', 'remount,bind,ro', staging]);
     try {
       expect((await root.put('/new', patternBytes(6, 100_000))).outcome).toBe('503 BACKEND_UNAVAILABLE');
       expect(sha256((await root.get('/kept')).body)).toBe(sha256(patternBytes(2, 1_000_000)));
     } finally {
-      execFileSync('mount', ['-o', 'remount,rw', disk]);
+      execFileSync('umount', [staging]);
     }
     expect((await root.put('/new', patternBytes(6, 100_000))).status).toBe(201);
   });

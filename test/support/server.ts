@@ -58,6 +58,8 @@ export class TestServer {
   url = '';
   stdout = '';
   stderr = '';
+  /** Both, as they came, since the first start. */
+  output = '';
   private child: ChildProcess | undefined;
   private exited: Promise<number | string> = Promise.resolve(0);
   private readonly watchers = new Set<() => void>();
@@ -81,11 +83,6 @@ export class TestServer {
 
   get port(): number {
     return Number(new URL(this.url).port);
-  }
-
-  /** Everything that the process has said since the first start. */
-  get output(): string {
-    return this.stdout + this.stderr;
   }
 
   get pid(): number {
@@ -215,6 +212,7 @@ export class TestServer {
 
   private hear(stream: 'stdout' | 'stderr', text: string): void {
     this[stream] += text;
+    this.output += text;
     this.wake();
   }
 

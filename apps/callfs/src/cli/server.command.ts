@@ -15,8 +15,10 @@ export class ServerCommand extends CommandRunner {
     // Loaded only now: the other commands start without the server's weight.
     const { startServer } = await import('../main.js');
     const server = await startServer(loaded.config);
+    // Whoever reads the greeting may stop the server at once.
+    const told = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
     process.stdout.write(greeting(server.url, loaded));
-    await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+    await told;
     process.once('SIGTERM', () => process.exit(1));
     process.once('SIGINT', () => process.exit(1));
     await server.close();
