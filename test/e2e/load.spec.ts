@@ -6,7 +6,7 @@ import { fileTarget, names, type Client, type Entry } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { rawExchange, rawRequest } from '../support/raw';
-import { ROOT_KEY, startServer, type TestServer } from '../support/server';
+import { ROOT_KEY, withServer, type TestServer } from '../support/server';
 import { storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
 
@@ -166,7 +166,7 @@ describe('D3 1,000 parallel uploads', () => {
 describe('D4 clients that vanish', () => {
   const BYTES = patternBytes(4, 1_000_000);
 
-  it.each([0, 1, 50, 99])('at %d%% of an upload: nothing visible, nothing left behind', async (percent) => {
+  it.each([0, 1, 50, 99])('at %d percent of an upload: nothing visible, nothing left behind', async (percent) => {
     const open = await descriptors(server);
     const stored = await storedFiles(server.dataDir);
     const head = rawRequest('PUT', `/v1/files${base}/vanished`, { ...authorization, 'Content-Length': BYTES.length });
@@ -193,7 +193,7 @@ describe('D4 clients that vanish', () => {
     else expect(answer.outcome).toBe('404 FILE_NOT_FOUND');
   });
 
-  it.each([0, 1, 50, 99])('at %d%% of a download: every descriptor comes back', async (percent) => {
+  it.each([0, 1, 50, 99])('at %d percent of a download: every descriptor comes back', async (percent) => {
     await must(root.put(`${base}/big`, BYTES));
     const open = await descriptors(server);
 
@@ -264,29 +264,22 @@ describe('D6 a tree of 100,000 entries', () => {
 
 describe('D7 SIGTERM drains', () => {
   it('what is under way ends well, nothing new begins, and the exit code is 0', async () => {
-    const draining = await startServer();
-    try {
+    await withServer({}, async (draining) => {
       const client = draining.client();
       const bytes = patternBytes(5, 400_000);
-      let started!: () => void;
-      const halfWay = new Promise<void>((resolve) => (started = resolve));
       const upload = rawExchange(
         draining,
         [
           rawRequest('PUT', '/v1/files/drained', { ...authorization, 'Content-Length': bytes.length }),
           bytes.subarray(0, 200_000),
-          async () => {
-            // The server has the first half once it has staged some of it.
-            await settles(async () => (await storedFiles(draining.dataDir)).staging.length, 1);
-            started();
-            await delay(500);
-          },
+          // The server has begun to take it in once there is something staged.
+          () => settles(async () => (await storedFiles(draining.dataDir)).staging.length, 1),
+          async () => draining.signal('SIGTERM'),
+          () => delay(500),
           bytes.subarray(200_000),
         ],
         { timeoutMs: 20_000 },
       );
-      await halfWay;
-      draining.signal('SIGTERM');
       const { responses } = await upload;
 
       expect(responses[0]?.status).toBe(201);
@@ -295,21 +288,15 @@ describe('D7 SIGTERM drains', () => {
       await expect(client.get('/drained')).rejects.toThrow(/ECONNREFUSED/);
       await draining.start();
       expect(sha256((await client.get('/drained')).body)).toBe(sha256(bytes));
-    } finally {
-      if (draining.running) await draining.stop();
-      await draining.remove();
-    }
+    });
   });
 
   it('an idle keep-alive connection does not keep it', async () => {
-    const draining = await startServer();
-    try {
+    await withServer({}, async (draining) => {
       await must(draining.client().get('/'));
       const begun = Date.now();
       await draining.stop();
       expect(Date.now() - begun).toBeLessThan(5_000);
-    } finally {
-      await draining.remove();
-    }
+    });
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { names, type Answer, type Client } from '../support/client';
 import { freshDirectory, freshFixture, must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
-import { DIRECTORY_PREFIX, startServer, type TestServer } from '../support/server';
+import { DIRECTORY_PREFIX, startServer, withServer, type TestServer } from '../support/server';
 import { onlyBlob, storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
 
@@ -273,27 +273,25 @@ describe.runIf(isRoot)('S3 a full disk under the metadata', () => {
   it('507 for what does not fit, reads go on, and nothing acknowledged is lost', async () => {
     const disk = await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', disk]);
-    const server = await startServer({
-      config: { metadata_store: { type: 'sqlite', sqlite_path: join(disk, 'metadata.sqlite') } },
-    });
     try {
-      const root = server.client();
-      const stored: string[] = [];
-      let refused = '';
-      for (let i = 0; refused === '' && i < 1_000; i++) {
-        const { status, outcome } = await root.put(`/small${i}`, patternBytes(i, 10_000));
-        if (status === 201) stored.push(`/small${i}`);
-        else refused = outcome;
-      }
+      const config = { metadata_store: { type: 'sqlite', sqlite_path: join(disk, 'metadata.sqlite') } };
+      await withServer({ config }, async (server) => {
+        const root = server.client();
+        const stored: string[] = [];
+        let refused = '';
+        for (let i = 0; refused === '' && i < 1_000; i++) {
+          const { status, outcome } = await root.put(`/small${i}`, patternBytes(i, 10_000));
+          if (status === 201) stored.push(`/small${i}`);
+          else refused = outcome;
+        }
 
-      expect(refused).toBe('507 INSUFFICIENT_STORAGE');
-      expect(stored.length).toBeGreaterThan(10);
-      for (const [index, path] of stored.entries())
-        expect(sha256((await root.get(path)).body)).toBe(sha256(patternBytes(index, 10_000)));
-      expect(names(await root.list('/')).length).toBe(stored.length + 1);
+        expect(refused).toBe('507 INSUFFICIENT_STORAGE');
+        expect(stored.length).toBeGreaterThan(10);
+        for (const [index, path] of stored.entries())
+          expect(sha256((await root.get(path)).body)).toBe(sha256(patternBytes(index, 10_000)));
+        expect(names(await root.list('/')).length).toBe(stored.length + 1);
+      });
     } finally {
-      await server.stop();
-      await server.remove();
       execFileSync('umount', [disk]);
       await rm(disk, { recursive: true });
     }
@@ -302,17 +300,12 @@ describe.runIf(isRoot)('S3 a full disk under the metadata', () => {
 
 describe('S3 no descriptors left (EMFILE)', () => {
   it('is a 503 without a partial file; afterwards all is well', async () => {
-    const server = await startServer();
-    try {
+    await withServer({}, async (server) => {
       const root = server.client();
       await must(root.put('/kept', BLOB));
       const before = await storedFiles(server.dataDir);
-      // The kernel gives the lowest free number, so the limit has to stand at the first gap.
-      const open = new Set(await openNumbers(server.pid));
-      let limit = 0;
-      while (open.has(limit)) limit++;
 
-      execFileSync('prlimit', ['--pid', String(server.pid), `--nofile=${limit}:`]);
+      execFileSync('prlimit', ['--pid', String(server.pid), `--nofile=${await firstFreeDescriptor(server.pid)}:`]);
       const refused = await root.put('/new', BLOB);
       execFileSync('prlimit', ['--pid', String(server.pid), '--nofile=1024:']);
 
@@ -320,25 +313,21 @@ describe('S3 no descriptors left (EMFILE)', () => {
       expect(await storedFiles(server.dataDir)).toEqual(before);
       expect((await root.put('/new', BLOB)).status).toBe(201);
       expect(sha256((await root.get('/kept')).body)).toBe(sha256(BLOB));
-    } finally {
-      await server.stop();
-      await server.remove();
-    }
+    });
   });
 });
 
-/** The numbers of the descriptors in use. */
-async function openNumbers(pid: number): Promise<number[]> {
-  return (await readdir(`/proc/${pid}/fd`)).map(Number);
+/** The kernel gives the lowest number that is free, so a limit there leaves none. */
+async function firstFreeDescriptor(pid: number): Promise<number> {
+  const open = new Set((await readdir(`/proc/${pid}/fd`)).map(Number));
+  let number = 0;
+  while (open.has(number)) number++;
+  return number;
 }
 
 it('the storage root is closed to other users of the host', async () => {
-  const server = await startServer();
-  try {
+  await withServer({}, async (server) => {
     for (const name of ['blobs', 'staging']) expect((await stat(join(server.dataDir, name))).mode & 0o077).toBe(0);
     expect((await stat(join(server.dir, 'metadata.sqlite'))).mode & 0o077).toBe(0);
-  } finally {
-    await server.stop();
-    await server.remove();
-  }
+  });
 });

@@ -262,6 +262,17 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   return server;
 }
 
+/** One server for one piece of work, stopped cleanly when the work succeeds, and gone in any case. */
+export async function withServer(options: ServerOptions, work: (server: TestServer) => Promise<void>): Promise<void> {
+  const server = await startServer(options);
+  try {
+    await work(server);
+    if (server.running) await server.stop();
+  } finally {
+    await server.remove();
+  }
+}
+
 /** The directory and the file for a server that is not started yet. */
 export async function prepareServer(options: ServerOptions = {}): Promise<TestServer> {
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX)));

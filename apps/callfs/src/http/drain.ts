@@ -1,5 +1,6 @@
 import type { BeforeApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
 import type { CallfsAdapter } from './callfs-adapter';
+import { Exchange } from './exchange';
 
 const SWEEP_EVERY_MS = 50;
 
@@ -16,6 +17,11 @@ export class Drain implements OnModuleDestroy, BeforeApplicationShutdown {
 
   onModuleDestroy(): void {
     this.adapter.front.draining = true;
+    // Whoever is told in time does not send the next request into a connection that is about to close.
+    for (const socket of this.adapter.connections) {
+      const response = Exchange.on(socket)?.response;
+      if (response && !response.headersSent) response.shouldKeepAlive = false;
+    }
   }
 
   async beforeApplicationShutdown(): Promise<void> {

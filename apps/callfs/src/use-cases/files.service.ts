@@ -78,7 +78,15 @@ export class FilesService {
     }
     const replica = content.replicas[0];
     if (!replica) throw new CallfsError('BACKEND_UNAVAILABLE', 'No backend has this content any more; run "callfs fsck".');
-    return this.providers.get(replica.backend).read(replica.key, { range, signal: caller.signal });
+    try {
+      return await this.providers.get(replica.backend).read(replica.key, { range, signal: caller.signal });
+    } catch (error) {
+      // The file is there; its blob is not: no reader may take that for a file that was removed.
+      if (!CallfsError.is(error, 'FILE_NOT_FOUND')) throw error;
+      throw new CallfsError('BACKEND_UNAVAILABLE', 'The content of this file is missing from its backend; run "callfs fsck".', {
+        cause: error,
+      });
+    }
   }
 
   /**
