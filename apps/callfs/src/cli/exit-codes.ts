@@ -1,5 +1,3 @@
-import { ConfigError } from '../config/config-problem';
-
 /** 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 a service is unreachable. */
 export const EXIT = { done: 0, failed: 1, usage: 2, partly: 3, unreachable: 4 } as const;
 
@@ -20,9 +18,5 @@ export function exitCodeOf(error: unknown): number {
 /** Says on stderr what is wrong, one line a problem, without a stack trace. Commander has spoken for itself. */
 export function reportFailure(error: unknown): void {
   if (isCommanderError(error)) return;
-  if (error instanceof ConfigError) {
-    process.stderr.write(`The configuration has ${error.problems.length} problem(s):\n${error.message}\n`);
-    return;
-  }
   process.stderr.write(`callfs: ${error instanceof Error ? error.message : String(error)}\n`);
 }

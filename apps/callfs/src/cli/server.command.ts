@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Command, CommandRunner, Option } from 'nest-commander';
+import { describeProblem } from '../config/problem';
 import { loadConfig, type LoadedConfig } from '../config/load-config';
 
 interface ServerOptions {
@@ -11,7 +12,7 @@ interface ServerOptions {
 export class ServerCommand extends CommandRunner {
   async run(_arguments: string[], options: ServerOptions): Promise<void> {
     const loaded = loadConfig({ file: options.config, cwd: process.cwd(), env: process.env });
-    for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+    for (const warning of loaded.warnings) process.stderr.write(`warning: ${describeProblem(warning)}\n`);
     // Loaded only now: the other commands start without the server's weight.
     const { startServer } = await import('../main.js');
     const server = await startServer(loaded.config);
@@ -31,14 +32,15 @@ export class ServerCommand extends CommandRunner {
   }
 }
 
-function greeting(url: string, { embeddedKey, config }: LoadedConfig): string {
+function greeting(url: string, { embedded, config }: LoadedConfig): string {
   const line = `callfs is listening on ${url}\n`;
-  if (embeddedKey === undefined) return line;
+  if (embedded === undefined) return line;
+  const { apiKey } = embedded;
   return `${line}
 No configuration was found, so this server runs embedded: everything is kept in ./callfs-data/.
 
-  API key   ${embeddedKey}
-  Upload    curl -H "Authorization: Bearer ${embeddedKey}" --data-binary "Hello" ${url}/v1/files/hello.txt
-  Download  curl -H "Authorization: Bearer ${embeddedKey}" ${url}/v1/files/hello.txt
+  API key   ${apiKey}
+  Upload    curl -H "Authorization: Bearer ${apiKey}" --data-binary "Hello" ${url}/v1/files/hello.txt
+  Download  curl -H "Authorization: Bearer ${apiKey}" ${url}/v1/files/hello.txt
 ${config.console.enabled ? `  Docs      ${url}/docs\n` : ''}`;
 }

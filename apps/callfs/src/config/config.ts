@@ -14,11 +14,29 @@ export interface CallfsConfig {
   readonly dlm: DlmConfig;
   readonly instanceDiscovery: { readonly instanceId: string; readonly peerEndpoints: Readonly<Record<string, string>> };
   /** By route group; absent groups have the limits of the API contract or none. */
-  readonly rateLimits: Readonly<Record<string, { readonly perSecond: number; readonly burst: number }>>;
+  readonly rateLimits: Readonly<Partial<Record<RateLimitGroup, RateLimit>>>;
   /** `pauseAt` stops the process at a step of a write, for crash tests. */
   readonly debug: { readonly profiling: boolean; readonly pauseAt?: string };
   readonly console: { readonly enabled: boolean };
   readonly tracing: { readonly otlpEndpoint?: string };
+}
+
+/** What a limit is for: one bucket a key (or address) and group. */
+export const RATE_LIMIT_GROUPS = [
+  'link_generation',
+  'download',
+  'failed_authentication',
+  'read',
+  'write',
+  'list',
+  'admin',
+] as const;
+
+export type RateLimitGroup = (typeof RATE_LIMIT_GROUPS)[number];
+
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
 }
 
 export interface ListenAddress {

@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { printable } from '../problem';
+import type { Judgement } from './judgement';
+
+export function judgeServer(judgement: Judgement): void {
+  judgeCertificate(judgement);
+  judgePorts(judgement);
+}
+
+function judgeCertificate(judgement: Judgement): void {
+  const { values, base } = judgement;
+  const protocol = values['server.protocol'];
+  if (protocol === 'http') return warnOfPlainHttp(judgement);
+  const files = (['server.cert_file', 'server.key_file'] as const).map((name) => ({ name, path: resolve(base, values[name]) }));
+  const missing = files.filter(({ path }) => !existsSync(path));
+  if (protocol === 'auto' && missing.length === 2 && !files.some(({ name }) => judgement.isGiven(name)))
+    return warnOfPlainHttp(judgement);
+  for (const { name, path } of missing) {
+    const both = 'either both the certificate and its key must be there, or, with server.protocol: http, neither';
+    const next = protocol === 'https' ? 'server.protocol is https; "callfs tls self-signed" makes a pair for development' : both;
+    judgement.refuse(name, `the file ${printable(path)} does not exist; ${next}`);
+  }
+}
+
+function warnOfPlainHttp({ values, warn }: Judgement): void {
+  const { host } = values['server.listen_addr'];
+  const behindProxy = values['server.external_url']?.startsWith('https:') || values['server.trusted_proxies'].length > 0;
+  if (isLoopback(host) || behindProxy) return;
+  warn(
+    'server.listen_addr',
+    'plain HTTP on an address that others can reach: keys and files travel unencrypted. Set server.cert_file and server.key_file, or put a TLS proxy in front and name it in server.trusted_proxies',
+  );
+}
+
+export function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.');
+  return host === '::1' || host.toLowerCase() === 'localhost';
+}
+
+function judgePorts({ values, refuse }: Judgement): void {
+  const api = values['server.listen_addr'];
+  const metrics = values['metrics.listen_addr'];
+  if (!metrics || metrics.port === 0 || metrics.port !== api.port) return;
+  if (metrics.host === api.host || metrics.host === '' || api.host === '')
+    refuse('metrics.listen_addr', 'is the address of the API (server.listen_addr); expected a port of its own');
+}
