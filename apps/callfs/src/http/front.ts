@@ -35,8 +35,9 @@ export class HttpFront {
     this.onClose = function (this: ServerResponse) {
       const exchange = Exchange.of(this);
       if (!this.writableFinished || !exchange.request.complete) exchange.abort();
-      // Answered before its body was read, a request is forgotten by Node; whoever still waits for the body must not.
-      if (!exchange.request.complete) exchange.request.destroy();
+      // Answered before its body was read, a request is forgotten by Node; whoever still waits for the body must not. A
+      // body that nobody waits for is read over: its connection goes on, or ends so that the client sees the answer.
+      if (!exchange.request.complete && exchange.awaitsBody) exchange.request.destroy();
       finished(exchange);
     };
   }
