@@ -54,15 +54,15 @@ export class CopiesService {
     const { identity } = caller;
     const source = await this.resolver.existing(identity, from, { follow: true });
     const isDirectory = source.inode.type === 'directory';
+    if (isDirectory && !options.recursive) throw notRecursive(source.path);
     if (isDirectory) this.authorizer.list(identity, source.inode, source.path);
     else this.authorizer.read(identity, source.inode, source.path);
-    if (isDirectory && !options.recursive) throw notRecursive(source.path);
     if (to.isRoot) throw rootStays();
     if (!isDirectory && to.saysDirectory) throw isADirectory(to);
     const located = await this.resolver.resolve(identity, to, { follow: options.overwrite }).catch(parentNotADirectory);
-    if (isDirectory && located.path.isWithin(source.path)) throw intoItself(source.path);
     const lockNames = [located.path.toString()];
     if (!isExisting(located)) {
+      if (isDirectory && located.path.isWithin(source.path)) throw intoItself(source.path);
       const fresh = this.newNames.plan(identity, located);
       checkCondition(options.condition, null, located.path);
       return { lockNames, source, path: located.path, fresh };

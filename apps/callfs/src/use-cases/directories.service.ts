@@ -81,7 +81,7 @@ export class DirectoriesService {
     let existing = asExisting(located);
     if (existing.inode.type === 'symlink') {
       // A link to a directory will do; mkdir(2) makes nothing where a dangling one points.
-      const target = await this.resolver.resolve(identity, path, { follow: true });
+      const target = await this.resolver.resolve(identity, path, { follow: true }).catch(parentNotADirectory);
       if (isExisting(target)) existing = asExisting(target);
     }
     if (existing.inode.type !== 'directory') throw alreadyExists(existing);

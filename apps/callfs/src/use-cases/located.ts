@@ -8,8 +8,10 @@ export interface Located {
   readonly path: VirtualPath;
   /** What exists of it, from `/` on. */
   readonly inodes: readonly Inode[];
-  /** The names below the last of `inodes`, a directory then, that do not exist. */
+  /** The names below the last of `inodes`, a directory then, that do not exist; a `..` among them comes from a link's target. */
   readonly missing: readonly string[];
+  /** How many of `missing`, at the end, the caller named; those before come from the target of a symbolic link. */
+  readonly ownMissing: number;
   /** The bytes of an inline content, when they were asked for and came along. */
   readonly data: Buffer | null;
 }

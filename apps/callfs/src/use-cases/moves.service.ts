@@ -10,7 +10,7 @@ import { authorised, authorisedParent, isExisting, type Existing, type Located }
 import { NewNamePlanner } from './new-name';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './observers';
 import { parentNotADirectory } from './parent-errors';
-import { asExisting, PathResolver } from './path-resolver';
+import { asExisting, asFound, notFound, PathResolver } from './path-resolver';
 import { rootStays } from './removals.service';
 import { checkCondition } from './precondition';
 import type { WriteCondition } from './write-condition';
@@ -58,12 +58,15 @@ export class MovesService {
   private async plan(caller: Caller, from: VirtualPath, to: VirtualPath, options: MoveOptions): Promise<MovePlan> {
     const { identity } = caller;
     if (from.isRoot || to.isRoot) throw rootStays();
-    const source = await this.resolver.existing(identity, from, { follow: false });
-    checkCondition(options.condition, source.inode, source.path);
+    // In the order of rename(2): both parents are walked to before either name is looked up.
+    const origin = await this.resolver.lookUp(identity, from, { follow: false });
+    if (origin.missing.length > 1) throw notFound(from);
     const located = await this.resolver.resolve(identity, to, { follow: false }).catch(parentNotADirectory);
-    this.refuseImpossible(source, located, to, options);
+    const source = asFound(origin, from);
+    checkCondition(options.condition, source.inode, source.path);
     const lockNames = [...new Set([source.path.toString(), located.path.toString()])];
     if (!isExisting(located)) {
+      this.refuseImpossible(source, located, to, options);
       const { at, directory } = this.newNames.plan(identity, located);
       this.authorizer.rename(identity, { ...source, to: located.path, directory, replaced: null });
       this.judgeNewParent(identity, source, at);
@@ -72,6 +75,8 @@ export class MovesService {
     const replaced = asExisting(located);
     if (replaced.inode.id === source.inode.id) return { lockNames, source, path: source.path, to: null, replaced: null };
     if (!options.overwrite) throw alreadyExists(replaced);
+    this.refuseImpossible(source, located, to, options);
+    if (source.inodes.some(({ id }) => id === replaced.inode.id)) throw notEmpty(replaced.path);
     const at = { directory: authorisedParent(replaced), missing: [], name: replaced.path.name };
     this.authorizer.rename(identity, { ...source, to: located.path, directory: replaced.parent, replaced: replaced.inode });
     if (source.inode.type === 'directory' && replaced.inode.type !== 'directory') throw directoryOverFile(replaced.path);
@@ -106,6 +111,11 @@ function isSameDirectory(source: Existing, to: NewName): boolean {
 
 function intoItself(path: VirtualPath): CallfsError {
   return new CallfsError('INVALID_REQUEST', `${path.toString()} cannot be moved into itself.`);
+}
+
+function notEmpty(path: VirtualPath): CallfsError {
+  const message = `${path.toString()} holds what is to be moved, so it cannot be replaced by it.`;
+  return new CallfsError('DIRECTORY_NOT_EMPTY', message, { details: { path: path.toString() } });
 }
 
 function directoryOverFile(path: VirtualPath): CallfsError {

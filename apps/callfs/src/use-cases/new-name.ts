@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { UnixAuthorizer, type Identity } from '@callfs/auth';
-import type { AccessAttributes } from '@callfs/core';
+import { CallfsError, type AccessAttributes } from '@callfs/core';
 import type { NewName } from '@callfs/metadata';
 import { authorised, deepest, type Located } from './located';
 
@@ -16,9 +16,10 @@ export interface PlannedName {
 export class NewNamePlanner {
   constructor(private readonly authorizer: UnixAuthorizer) {}
 
-  /** `located` has at least one missing name: the last becomes the new one. `PERMISSION_DENIED`. */
+  /** `located` has at least one missing name: the last becomes the new one. `PERMISSION_DENIED`, and what a dangling link makes of it. */
   plan(identity: Identity, located: Located): PlannedName {
     const { missing, inodes } = located;
+    refuseThroughDanglingLink(located);
     let directory: AccessAttributes = deepest(located);
     const path = located.path;
     const depth = inodes.length - 1;
@@ -31,4 +32,15 @@ export class NewNamePlanner {
     const name = missing[missing.length - 1] as string;
     return { at: { directory: authorised(located), missing: made, name }, directory };
   }
+}
+
+/**
+ * As mkdir(2) and open(2): a link that leads nowhere is in the way of a directory of its name (`PARENT_NOT_A_DIRECTORY`),
+ * and a file can be made where it leads only if the directory there exists (`FILE_NOT_FOUND`).
+ */
+function refuseThroughDanglingLink({ path, missing, ownMissing }: Located): void {
+  if (missing.length === 1 || ownMissing === missing.length) return;
+  const text = path.toString();
+  const message = `A symbolic link on the way to ${text} leads to a directory that does not exist; make that first.`;
+  throw new CallfsError(ownMissing > 0 ? 'PARENT_NOT_A_DIRECTORY' : 'FILE_NOT_FOUND', message, { details: { path: text } });
 }

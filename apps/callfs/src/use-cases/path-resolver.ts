@@ -29,6 +29,8 @@ export class PathResolver {
   async resolve(identity: Identity, path: VirtualPath, options: ResolveOptions): Promise<Located> {
     let pending = path.names;
     let links = 0;
+    /** How many names at the end are the caller's own; those before came out of links. */
+    let own = pending.length;
     let physical: readonly string[] = [];
     for (;;) {
       // A ".." only comes from a link's target and counts from where the names before it really lead.
@@ -44,6 +46,7 @@ export class PathResolver {
         if (++links > MAX_SYMLINKS) throw tooManyLinks(path);
         const target = last.target ?? '';
         const after = names.slice(inodes.length - 1);
+        own = Math.min(own, after.length + (up === -1 ? 0 : 1 + rest.length));
         physical = target.startsWith('/') ? [] : names.slice(0, inodes.length - 2);
         pending = [
           ...target.split('/').filter((name) => name !== '' && name !== '.'),
@@ -54,9 +57,12 @@ export class PathResolver {
       }
       if (!complete && last.type !== 'directory') throw notADirectory(VirtualPath.ofNames(names.slice(0, inodes.length - 1)));
       if (up === -1) {
-        return { path: links === 0 ? path : VirtualPath.ofNames(names), inodes, missing: names.slice(inodes.length - 1), data };
+        const missing = names.slice(inodes.length - 1);
+        const ownMissing = Math.min(own, missing.length);
+        return { path: links === 0 ? path : VirtualPath.ofNames(names), inodes, missing, ownMissing, data };
       }
-      if (!complete) throw notFound(path);
+      // Nothing is ever made there (see NewNamePlanner), so that the path is the one asked for does no harm.
+      if (!complete) return { path, inodes, missing: [...names.slice(inodes.length - 1), '..', ...rest], ownMissing: own, data };
       if (last.type !== 'directory') throw notADirectory(VirtualPath.ofNames(names));
       this.authorizer.search(identity, [last], VirtualPath.ofNames(names));
       physical = names.slice(0, -1);
@@ -64,20 +70,28 @@ export class PathResolver {
     }
   }
 
-  /** What must be there: `FILE_NOT_FOUND`, also for a file whose path was written with a trailing `/` or used as a directory. */
-  async existing(identity: Identity, path: VirtualPath, options: ResolveOptions): Promise<Existing> {
-    let located: Located;
+  /** As `resolve`, for what must be there in the end: `FILE_NOT_FOUND` where a file is used as a directory. */
+  async lookUp(identity: Identity, path: VirtualPath, options: ResolveOptions): Promise<Located> {
     try {
-      located = await this.resolve(identity, path, options);
+      return await this.resolve(identity, path, options);
     } catch (error) {
       if (CallfsError.is(error, 'NOT_A_DIRECTORY')) throw notFound(path, error.message);
       throw error;
     }
-    if (!isExisting(located)) throw notFound(path);
-    const existing = asExisting(located);
-    if (path.saysDirectory && existing.inode.type !== 'directory') throw notFound(path, `${path.toString()} is not a directory.`);
-    return existing;
   }
+
+  /** What must be there: `FILE_NOT_FOUND`, also for a file whose path was written with a trailing `/` or used as a directory. */
+  async existing(identity: Identity, path: VirtualPath, options: ResolveOptions): Promise<Existing> {
+    return asFound(await this.lookUp(identity, path, options), path);
+  }
+}
+
+/** What `path` led to; `FILE_NOT_FOUND` when it led to nothing, or not to a directory though it ends in `/`. */
+export function asFound(located: Located, path: VirtualPath): Existing {
+  if (!isExisting(located)) throw notFound(path);
+  const existing = asExisting(located);
+  if (path.saysDirectory && existing.inode.type !== 'directory') throw notFound(path, `${path.toString()} is not a directory.`);
+  return existing;
 }
 
 /** `located` with its end named; only for one without missing names. */
