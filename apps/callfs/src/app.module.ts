@@ -1,10 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AuthModule, Authenticator } from '@callfs/auth';
-import { LockingModule, LockService } from '@callfs/locking';
+import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
 import { identityOptions, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
+import { lockingOptions } from './composition/locks';
 import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
 import { FilesModule } from './http/files/files.module';
@@ -27,11 +28,7 @@ export class AppModule {
         HttpShellModule.forRoot(config),
         MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openMetadata }),
         StorageModule.registerAsync({ inject: [CALLFS_CONFIG], useFactory: openStorage }),
-        LockingModule.registerAsync({
-          inject: [CALLFS_CONFIG, MetadataStore],
-          useFactory: ({ instanceDiscovery, dlm }: CallfsConfig, store: MetadataStore) =>
-            new LockService(store, { instanceId: instanceDiscovery.instanceId, acquireTimeoutMs: dlm.acquireTimeoutMs }),
-        }),
+        LockingModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, Metrics], useFactory: lockingOptions }),
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
       ],

@@ -67,7 +67,7 @@ export class CommitRunner {
     for (let attempt = before; ; attempt++) {
       const plan = await change.plan();
       if (!sameNames(plan.lockNames, lock.names)) return undefined;
-      lock.signal.throwIfAborted();
+      lock.throwIfLost();
       try {
         const result = await change.commit(plan, { lockNames: lock.names, fence: lock.fence });
         this.faults.reached('committed');
