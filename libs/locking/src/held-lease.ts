@@ -5,6 +5,7 @@ import type { HeldLock } from './lock-contract';
 /** A granted claim while its holder is at work: as good as its lease, and never a moment longer. */
 export class HeldLease implements HeldLock {
   private controller: AbortController | undefined;
+  private how: 'expired' | 'cleared' | 'gone' | undefined;
   private reason: CallfsError | undefined;
 
   constructor(
@@ -24,17 +25,23 @@ export class HeldLease implements HeldLock {
   get signal(): AbortSignal {
     this.checkClock();
     this.controller ??= new AbortController();
-    if (this.reason) this.controller.abort(this.reason);
+    if (this.how) this.controller.abort(this.lostBecause);
     return this.controller.signal;
   }
 
+  get isLost(): boolean {
+    return this.how !== undefined;
+  }
+
+  /** What the signal aborts with, and `throwIfLost` throws. */
   get lostBecause(): CallfsError | undefined {
+    if (this.how) this.reason ??= staleLock(this.claim, this.how);
     return this.reason;
   }
 
   throwIfLost(): void {
     this.checkClock();
-    if (this.reason) throw this.reason;
+    if (this.how) throw this.lostBecause;
   }
 
   /** Timers of a process that was stopped fire late: whoever asks gets the answer of the clock. */
@@ -43,14 +50,14 @@ export class HeldLease implements HeldLock {
   }
 
   lose(how: 'expired' | 'cleared' | 'gone'): void {
-    if (this.reason) return;
-    this.reason = staleLock(this.claim.names, { lock_id: this.claim.id, lost: how });
+    if (this.how) return;
+    this.how = how;
     this.onLost();
-    this.controller?.abort(this.reason);
+    this.controller?.abort(this.lostBecause);
   }
 }
 
-export function staleLock(names: readonly string[], details: Readonly<Record<string, unknown>> = {}): CallfsError {
+function staleLock({ id, names }: Claim, lost: string): CallfsError {
   const message = `The lock on ${names.join(' and ')} was lost before the commit; nothing has changed. Try again.`;
-  return new CallfsError('STALE_LOCK', message, { details: { path: names[0], ...details } });
+  return new CallfsError('STALE_LOCK', message, { details: { path: names[0], lock_id: id, lost } });
 }

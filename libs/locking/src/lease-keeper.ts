@@ -64,7 +64,7 @@ export class LeaseKeeper {
     const now = performance.now();
     for (const lease of this.held) lease.checkClock();
     if (this.isRenewing) return;
-    const due = [...this.held].filter((lease) => !lease.lostBecause && lease.askedAtMs + ttlMs * RENEW_AFTER <= now);
+    const due = [...this.held].filter((lease) => !lease.isLost && lease.askedAtMs + ttlMs * RENEW_AFTER <= now);
     if (due.length > 0) void this.renew(due, now);
   }
 

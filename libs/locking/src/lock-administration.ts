@@ -36,7 +36,7 @@ export class LockAdministration {
     for await (const lease of this.store.list(prefix)) {
       if (!lease.names.some((name) => isCovered(prefix, name)) || !matches(lease, filter)) continue;
       const stale = await this.isStale(lease, liveness);
-      if (filter.stale === undefined || filter.stale === stale) found.push({ ...lease, stale });
+      if (filter.stale === undefined || filter.stale === stale) found.push(Object.assign(lease, { stale }));
     }
     return found.sort((a, b) => a.acquiredAtMs - b.acquiredAtMs);
   }

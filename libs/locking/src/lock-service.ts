@@ -187,7 +187,7 @@ export class LockService {
   }
 
   /** The work is done whatever becomes of the lease: one that cannot be released ends by itself. */
-  private async settle(released: Promise<boolean>, { lostBecause }: HeldLease): Promise<void> {
+  private async settle(released: Promise<boolean>, { isLost }: HeldLease): Promise<void> {
     const startMs = performance.now();
     const observe = (status: LockOperationStatus) =>
       this.observer.operation('release', status, (performance.now() - startMs) / 1000);
@@ -198,7 +198,7 @@ export class LockService {
         observe('error');
       },
     );
-    if (!lostBecause) await settled;
+    if (!isLost) await settled;
   }
 }
 

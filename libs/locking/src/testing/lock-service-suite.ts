@@ -256,11 +256,13 @@ export function lockServiceSuite(name: string, harness: LockServiceHarness): voi
           held.push(...(await Promise.all(Array.from({ length: 500 }, (_, n) => hold([`/many/${index + n}`])))));
         }
         const other = await hold(['/manyother']);
-        const startMs = performance.now();
+        // The time that it takes, not the time that other processes of the machine take meanwhile.
+        const before = process.cpuUsage();
         const ids = (await locks.admin.list({ prefix: '/many' })).map(({ id }) => id);
         expect(ids).toHaveLength(10_000);
         const cleared = await locks.admin.clearAll(ids, { force: true, reason: 'test' });
-        expect(performance.now() - startMs).toBeLessThan(1_000);
+        const { user, system } = process.cpuUsage(before);
+        expect((user + system) / 1_000).toBeLessThan(1_000);
         expect(new Set(cleared.map(({ outcome }) => outcome))).toEqual(new Set(['cleared']));
         expect((await locks.admin.list()).map(({ names }) => names)).toEqual([['/manyother']]);
         for (const { release } of [...held, other]) release();
