@@ -7,6 +7,7 @@ import { queryOf, type Query } from '../request-target';
 import { sendJson } from '../respond';
 import { callerOf, pathOf } from './caller';
 import { EntryViews } from './entry-view';
+import { ListDocs } from './file-docs';
 import { ListingResponse } from './listing-response';
 import { choice, flag, integer } from './query-values';
 
@@ -26,6 +27,7 @@ export class DirectoriesController {
   ) {}
 
   @Get('v1/directories/*')
+  @ListDocs()
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = callerOf(request);
     const path = pathOf(request, '/v1/directories');

@@ -21,6 +21,7 @@ import { callerOf, pathOf } from './caller';
 import { withConflictDetails } from './conflict-details';
 import { readDirectoryRequest, readSymlinkRequest, SYMLINK_MEDIA_TYPE } from './create-request';
 import { EntryViews } from './entry-view';
+import { DeleteDocs, GetDocs, PatchDocs, PostDocs, PutDocs } from './file-docs';
 import { FileResponse } from './file-response';
 import { ListingResponse } from './listing-response';
 import { readPatch } from './patch-request';
@@ -49,6 +50,7 @@ export class FilesController {
 
   /** Fastify routes HEAD here as well. */
   @Get('v1/files/*')
+  @GetDocs()
   async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = callerOf(request);
     const path = pathOf(request, PREFIX);
@@ -63,6 +65,7 @@ export class FilesController {
   }
 
   @Post('v1/files/*')
+  @PostDocs()
   async post(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = callerOf(request);
     const path = pathOf(request, PREFIX);
@@ -75,12 +78,14 @@ export class FilesController {
   }
 
   @Put('v1/files/*')
+  @PutDocs()
   async put(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = callerOf(request);
     this.sendOutcome(caller, await this.upload(caller, pathOf(request, PREFIX), 'put', request), reply);
   }
 
   @Patch('v1/files/*')
+  @PatchDocs()
   async patch(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = callerOf(request);
     const path = pathOf(request, PREFIX);
@@ -101,6 +106,7 @@ export class FilesController {
   }
 
   @Delete('v1/files/*')
+  @DeleteDocs()
   async delete(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const recursive = flag(queryOf(request), 'recursive');
     await this.removals.remove(callerOf(request), pathOf(request, PREFIX), {
