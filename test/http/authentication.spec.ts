@@ -2,7 +2,10 @@ import { expect, it } from 'vitest';
 import { auth, KEY } from './support/shell';
 import { ask, useShell } from './support/use-shell';
 
-const shell = useShell();
+// Wrong keys are limited for each address, so each request here comes from one of its own.
+const shell = useShell({ server: { trustedProxies: ['127.0.0.1'] } });
+let hosts = 0;
+const fromElsewhere = () => ({ 'X-Forwarded-For': `192.0.2.${++hosts}` });
 
 // CHECKS A1. A header of 1 MB and one with NUL never come to a key check: `framing.spec.ts` has them.
 it.each([
@@ -21,7 +24,7 @@ it.each([
   ['a cookie', { Cookie: `key=${KEY}` }],
 ])('answers 401 in the same words to %s', async (_name, headers) => {
   for (const target of ['/v1/files/a', '/metrics', '/v1/nowhere', '/debug/pprof/heap']) {
-    const answer = await ask(shell, 'GET', target, headers);
+    const answer = await ask(shell, 'GET', target, { ...fromElsewhere(), ...headers });
     expect([target, answer.status]).toEqual([target, 401]);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
     expect(answer.json).toEqual({
@@ -61,4 +64,20 @@ it('tells nobody without a key which routes there are below /v1', async () => {
   );
   expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
   expect((await ask(shell, 'GET', '/elsewhere')).status).toBe(404);
+});
+
+// CHECKS A8.
+it('slows down whoever guesses keys, and nobody else', async () => {
+  const guesser = { 'X-Forwarded-For': '198.51.100.1', Authorization: 'Bearer guess-0123456789' };
+  const statuses: number[] = [];
+  for (let i = 0; i < 25; i++) statuses.push((await ask(shell, 'GET', '/v1/files/a', guesser)).status);
+  expect(statuses).toEqual([...Array<number>(20).fill(401), ...Array<number>(5).fill(429)]);
+  const limited = await ask(shell, 'GET', '/v1/files/a', guesser);
+  expect(limited.json.code).toBe('RATE_LIMIT_EXCEEDED');
+  expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(limited.headers.get('x-ratelimit-remaining')).toBe('0');
+
+  expect((await ask(shell, 'GET', '/v1/files/a', { ...guesser, ...auth })).status).toBe(200);
+  expect((await ask(shell, 'GET', '/v1/files/a', { ...guesser, 'X-Forwarded-For': '198.51.100.2' })).status).toBe(401);
+  expect((await ask(shell, 'GET', '/v1/files/a', { 'X-Forwarded-For': '198.51.100.1' })).status).toBe(401);
 });

@@ -131,10 +131,13 @@ export class CallfsAdapter extends FastifyAdapter {
 
   private authenticate(exchange: Exchange): void {
     if (this.authenticator === undefined) throw new Error('The server took a request before it was connected.');
+    const { authorization } = exchange.request.headers;
     try {
-      exchange.identity = this.authenticator.authenticate(exchange.request.headers.authorization);
+      exchange.identity = this.authenticator.authenticate(authorization);
     } catch (error) {
-      if (CallfsError.is(error, 'AUTHENTICATION_FAILED')) this.failedKeys.failed(this.addresses?.of(exchange.request) ?? '');
+      // Whoever names no key guesses none.
+      const guessed = authorization !== undefined && CallfsError.is(error, 'AUTHENTICATION_FAILED');
+      if (guessed) this.failedKeys.failed(this.addresses?.of(exchange.request) ?? '');
       throw error;
     }
   }

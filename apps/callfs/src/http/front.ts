@@ -34,10 +34,8 @@ export class HttpFront {
     const finished = (exchange: Exchange): void => this.observer?.finished(exchange);
     this.onClose = function (this: ServerResponse) {
       const exchange = Exchange.of(this);
-      if (!this.writableFinished || !exchange.request.complete) exchange.abort();
-      // Answered before its body was read, a request is forgotten by Node; whoever still waits for the body must not. A
-      // body that nobody waits for is read over: its connection goes on, or ends so that the client sees the answer.
-      if (!exchange.request.complete && exchange.awaitsBody) exchange.request.destroy();
+      // Answered for its silence or nonsense, a client is done with although a handler may still wait for its body.
+      if (!this.writableFinished || exchange.awaitsBody) exchange.abort();
       finished(exchange);
     };
   }

@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { once } from 'node:events';
+import { afterAll, expect, it } from 'vitest';
+import { reloadCertificate } from '../../apps/callfs/src/http/server';
+import { auth } from './support/shell';
+import { useShell } from './support/use-shell';
+
+const directory = mkdtempSync(join(tmpdir(), 'callfs-test-tls-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+const certFile = join(directory, 'server.crt');
+const keyFile = join(directory, 'server.key');
+
+function renewAs(name: string): void {
+  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '10'];
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  execFileSync('openssl', ['req', '-x509', ...newKey, ...subject, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
+}
+
+renewAs('first');
+const shell = useShell({ server: { protocol: 'auto', certFile, keyFile } });
+
+/** Whose certificate a new connection is shown. */
+async function servedName(): Promise<string> {
+  const socket = connect({ port: shell.port, host: shell.host, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const name = socket.getPeerCertificate().subject.CN;
+  socket.destroy();
+  return String(name);
+}
+
+it('speaks TLS when the certificate is there, and tells browsers to come back that way', async () => {
+  const outgoing = request({
+    port: shell.port,
+    host: shell.host,
+    path: '/v1/files/a',
+    headers: auth,
+    rejectUnauthorized: false,
+    agent: false,
+  });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  expect(response.statusCode).toBe(200);
+  expect(response.headers['strict-transport-security']).toBe('max-age=31536000');
+  response.resume();
+  await once(response, 'end');
+  const line = shell.lineOf(response.headers['x-request-id'] as string);
+  expect(line).toMatchObject({ status: 200, remote_addr: '127.0.0.1' });
+});
+
+it('takes up a renewed certificate, and keeps the old one when the new pair is bad', async () => {
+  expect(await servedName()).toBe('first');
+  renewAs('second');
+  expect(await reloadCertificate(shell.app)).toBe(true);
+  expect(await servedName()).toBe('second');
+
+  writeFileSync(certFile, 'not a certificate');
+  expect(await reloadCertificate(shell.app)).toBe(false);
+  expect(await servedName()).toBe('second');
+  expect(shell.lines().find(({ level }) => level === 'error')?.msg).toContain('could not be reloaded');
+});
+
+it('notices by itself that the files have changed', async () => {
+  renewAs('third');
+  const deadline = Date.now() + 20_000;
+  while ((await servedName()) !== 'third') expect(Date.now()).toBeLessThan(deadline);
+});
+
+it('closes connections that do not speak TLS', async () => {
+  const socket = connectPlain(shell.port, shell.host);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  socket.resume();
+  await once(socket, 'close');
+});
