@@ -1,0 +1,121 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { fileTarget, type Answer, type Client } from '../support/client';
+import { freshDirectory, must } from '../support/fixture';
+import { useServer } from '../support/use-server';
+
+/**
+ * A4: every route × who asks. `reader` meets things that others may read, `writer` things that its group may write,
+ * `other owner` owns files elsewhere and meets what is closed to it. A route without a row here fails the build.
+ */
+const ROLES = ['no key', 'reader', 'writer', 'other owner', 'superuser'] as const;
+
+interface Row {
+  readonly act: (client: Client, path: string) => Promise<Answer>;
+  /** One for each role. */
+  readonly statuses: readonly [number, number, number, number, number];
+}
+
+const open = (target: string, method = 'GET'): Row => ({
+  act: (client) => client.request(method, target),
+  statuses: [200, 200, 200, 200, 200],
+});
+const anyKey = (target: string, method = 'GET'): Row => ({ ...open(target, method), statuses: [401, 200, 200, 200, 200] });
+const superuser = (target: string, method = 'GET'): Row => ({ ...open(target, method), statuses: [401, 403, 403, 403, 200] });
+
+const json = { 'content-type': 'application/json' };
+/** From an address of its own, for failed authentications are limited for each. */
+const localAddress = '127.3.0.1';
+
+/** `path` is a file in a directory; both are as the role meets them. */
+const TABLE: Readonly<Record<string, Row>> = {
+  'GET /v1/files/{path}': {
+    act: (client, path) => client.request('GET', fileTarget(path), { localAddress }),
+    statuses: [401, 200, 200, 403, 200],
+  },
+  'HEAD /v1/files/{path}': {
+    act: (client, path) => client.request('HEAD', fileTarget(path), { localAddress }),
+    statuses: [401, 200, 200, 403, 200],
+  },
+  'PUT /v1/files/{path}': {
+    act: (client, path) => client.request('PUT', fileTarget(path), { localAddress, body: 'new' }),
+    statuses: [401, 403, 200, 403, 200],
+  },
+  'POST /v1/files/{path}': {
+    act: (client, path) => client.request('POST', fileTarget(`${path}-new`), { localAddress, body: 'new' }),
+    statuses: [401, 403, 201, 403, 201],
+  },
+  'PATCH /v1/files/{path}': {
+    act: (client, path) => client.request('PATCH', fileTarget(path), { localAddress, headers: json, body: '{"name":"moved"}' }),
+    statuses: [401, 403, 200, 403, 200],
+  },
+  'DELETE /v1/files/{path}': {
+    act: (client, path) => client.request('DELETE', fileTarget(path), { localAddress }),
+    statuses: [401, 403, 204, 403, 204],
+  },
+  'GET /v1/directories/{path}': {
+    act: (client, path) => client.request('GET', `/v1/directories${path.slice(0, path.lastIndexOf('/'))}`, { localAddress }),
+    statuses: [401, 200, 200, 403, 200],
+  },
+  'HEAD /v1/directories/{path}': {
+    act: (client, path) => client.request('HEAD', `/v1/directories${path.slice(0, path.lastIndexOf('/'))}`, { localAddress }),
+    statuses: [401, 200, 200, 403, 200],
+  },
+  'GET /metrics': anyKey('/metrics'),
+  'HEAD /metrics': anyKey('/metrics', 'HEAD'),
+  'GET /health': open('/health'),
+  'HEAD /health': open('/health', 'HEAD'),
+  'GET /health/live': open('/health/live'),
+  'HEAD /health/live': open('/health/live', 'HEAD'),
+  'GET /health/ready': open('/health/ready'),
+  'HEAD /health/ready': open('/health/ready', 'HEAD'),
+  'GET /docs': open('/docs'),
+  'GET /docs-json': open('/docs-json'),
+  'GET /debug/pprof/heap': superuser('/debug/pprof/heap'),
+  'GET /debug/pprof/profile': superuser('/debug/pprof/profile?seconds=1'),
+  'GET /debug/pprof/trace': superuser('/debug/pprof/trace?seconds=1'),
+};
+
+const server = useServer({ config: { debug: { profiling: true } } });
+let root: Client;
+
+beforeAll(() => {
+  root = server.client();
+});
+
+/** The client of a role, and a file as it meets it. */
+async function meet(role: (typeof ROLES)[number]): Promise<{ client: Client; path: string }> {
+  const directory = await freshDirectory(root);
+  const path = `${directory}/file`;
+  await must(root.put(path, 'content'));
+  const closed = role === 'other owner';
+  await must(root.patch(path, { group: 3000, mode: closed ? '0600' : '0664' }));
+  await must(root.patch(directory, { group: 3000, mode: closed ? '0700' : '0775' }));
+  const clients = {
+    'no key': server.anonymous(),
+    reader: server.client('carol'),
+    writer: server.client('bob'),
+    'other owner': server.client('alice'),
+    superuser: root,
+  };
+  return { client: clients[role], path };
+}
+
+describe('A4 every registered route × no key, reader, writer, other owner, superuser', () => {
+  it('has a row for every route that the OpenAPI document has, and no other', async () => {
+    const document = (await root.request('GET', '/docs-json')).json as { paths: Record<string, Record<string, unknown>> };
+    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+
+    expect(Object.keys(TABLE).sort()).toEqual(routes.sort());
+  });
+
+  describe.each(Object.entries(TABLE))('%s', (_route, { act, statuses }) => {
+    it.each(ROLES.map((role, index) => [role, statuses[index] as number] as const))('%s: %d', async (role, status) => {
+      const { client, path } = await meet(role);
+
+      expect((await act(client, path)).status).toBe(status);
+      if (status === 401 || status === 403) expect((await root.get(path)).text).toBe('content');
+    });
+  });
+});
