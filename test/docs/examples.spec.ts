@@ -57,5 +57,6 @@ function withoutAccidents(output: string): string {
     .replace(/\b[0-9a-f]{32}\b/g, '<id>')
     .replace(/"[0-9a-z]+-([0-9a-f]{16})\\?"/g, '"<number>-$1"')
     .replace(/"i[0-9a-z]+-[0-9a-z]+\\?"/g, '"i<number>-<version>"')
+    .replace(/"next_cursor":"[\w-]+"/g, '"next_cursor":"<opaque>"')
     .trimEnd();
 }

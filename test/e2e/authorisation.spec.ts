@@ -71,6 +71,9 @@ const TABLE: Readonly<Record<string, Row>> = {
   'GET /docs': open('/docs'),
   'GET /docs-json': open('/docs-json'),
   'GET /debug/pprof/heap': superuser('/debug/pprof/heap'),
+  'HEAD /debug/pprof/heap': superuser('/debug/pprof/heap', 'HEAD'),
+  'HEAD /debug/pprof/profile': superuser('/debug/pprof/profile?seconds=1', 'HEAD'),
+  'HEAD /debug/pprof/trace': superuser('/debug/pprof/trace?seconds=1', 'HEAD'),
   'GET /debug/pprof/profile': superuser('/debug/pprof/profile?seconds=1'),
   'GET /debug/pprof/trace': superuser('/debug/pprof/trace?seconds=1'),
 };

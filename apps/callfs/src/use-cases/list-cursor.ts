@@ -1,4 +1,5 @@
-import { CallfsError, VirtualPath } from '@callfs/core';
+import { hash } from 'node:crypto';
+import { CallfsError, VirtualPath, type InodeId } from '@callfs/core';
 import { z } from 'zod';
 import type { ListingOptions } from './listing.service';
 
@@ -18,18 +19,28 @@ const schema = z.strictObject({
     .optional(),
 });
 
-/** An opaque text for `next_cursor`. */
-export function encodeCursor(cursor: Cursor, options: ListingOptions): string {
-  const plain: z.infer<typeof schema> = { l: listingOf(options), n: [...cursor.names], v: cursor.value?.toString() };
-  return Buffer.from(JSON.stringify(plain)).toString('base64url');
+/** In front of the JSON: enough to tell a text that was changed. It guards no secret, for a cursor gives no right. */
+const CHECKSUM_BYTES = 6;
+
+/** An opaque text for `next_cursor` of a listing of `directory`. */
+export function encodeCursor(cursor: Cursor, directory: InodeId, options: ListingOptions): string {
+  const listing = listingOf(directory, options);
+  const plain: z.infer<typeof schema> = { l: listing, n: [...cursor.names], v: cursor.value?.toString() };
+  const json = Buffer.from(JSON.stringify(plain));
+  return Buffer.concat([checksum(json), json]).toString('base64url');
 }
 
-/** `INVALID_REQUEST` for anything that `encodeCursor` did not make for a listing with these options. */
-export function decodeCursor(text: string, options: ListingOptions): Cursor {
+/** `INVALID_REQUEST` for anything that `encodeCursor` did not make for a listing of this directory with these options. */
+export function decodeCursor(text: string, directory: InodeId, options: ListingOptions): Cursor {
   try {
-    const { l, n, v } = schema.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
+    const bytes = Buffer.from(text, 'base64url');
+    const json = bytes.subarray(CHECKSUM_BYTES);
+    const { l, n, v } = schema.parse(JSON.parse(json.toString()));
     const fits =
-      l === listingOf(options) && (options.recursive || n.length === 1) && (v === undefined) === (options.sort === 'name');
+      checksum(json).equals(bytes.subarray(0, CHECKSUM_BYTES)) &&
+      l === listingOf(directory, options) &&
+      (options.recursive || n.length === 1) &&
+      (v === undefined) === (options.sort === 'name');
     if (fits) return { names: n.map((name) => VirtualPath.name(name)), value: v === undefined ? undefined : BigInt(v) };
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof z.ZodError || CallfsError.is(error, 'INVALID_PATH'))) throw error;
@@ -39,6 +50,10 @@ export function decodeCursor(text: string, options: ListingOptions): Cursor {
   });
 }
 
-function listingOf({ sort, order, recursive }: ListingOptions): string {
-  return `${sort}.${order}.${recursive ? 'r' : 'f'}`;
+function listingOf(directory: InodeId, { sort, order, recursive }: ListingOptions): string {
+  return `${directory}.${sort}.${order}.${recursive ? 'r' : 'f'}`;
+}
+
+function checksum(json: Buffer): Buffer {
+  return hash('sha256', json, 'buffer').subarray(0, CHECKSUM_BYTES);
 }

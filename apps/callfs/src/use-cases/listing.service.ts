@@ -43,7 +43,7 @@ export class ListingService {
   /** One page of at most `limit` entries. `INVALID_REQUEST` for a cursor that is not one of this listing's. */
   async page(caller: Caller, path: VirtualPath, options: ListingOptions, limit: number, cursor?: string): Promise<ListingPage> {
     const directory = await this.directories.open(caller, path);
-    const after = cursor === undefined ? undefined : decodeCursor(cursor, options);
+    const after = cursor === undefined ? undefined : decodeCursor(cursor, directory.inode.id, options);
     const walk = await this.walk(caller, directory, options, after);
     const sortsWholeTree = options.recursive && options.sort !== 'name';
     const items = sortsWholeTree ? await smallest(walk, options, limit + 1, after) : await firstOf(walk, limit + 1);
@@ -53,7 +53,7 @@ export class ListingService {
     return {
       directory,
       items: page,
-      nextCursor: more ? encodeCursor(positionIn(directory, last, options), options) : undefined,
+      nextCursor: more ? encodeCursor(positionIn(directory, last, options), directory.inode.id, options) : undefined,
       skipped: walk.skipped,
     };
   }
