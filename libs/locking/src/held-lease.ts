@@ -41,7 +41,8 @@ export class HeldLease implements HeldLock {
 
   throwIfLost(): void {
     this.checkClock();
-    if (this.how) throw this.lostBecause;
+    const reason = this.lostBecause;
+    if (reason) throw reason;
   }
 
   /** Timers of a process that was stopped fire late: whoever asks gets the answer of the clock. */
