@@ -27,7 +27,7 @@ export class AppModule {
         CallfsConfigModule.register(config),
         HttpShellModule.forRoot(config),
         MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openMetadata }),
-        StorageModule.registerAsync({ inject: [CALLFS_CONFIG], useFactory: openStorage }),
+        StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openStorage }),
         LockingModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, Metrics], useFactory: lockingOptions }),
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,

@@ -1,13 +1,22 @@
+import { LockService } from '@callfs/locking';
+import { MetadataStore } from '@callfs/metadata';
+import { StorageProviders } from '@callfs/storage';
+import { registerNodeGauges } from './composition/node-gauges';
+import { registerNodeHealth } from './composition/node-health';
 import type { CallfsConfig } from './config/config';
 import { AppModule } from './app.module';
+import { HealthChecks } from './http/health/health-checks';
 import { PublicUrl } from './http/public-url';
-import { createHttpApp, listen } from './http/server';
+import { createHttpApp, listen, reloadCertificate } from './http/server';
 import { speaksTls } from './http/tls';
+import { Metrics } from './metrics/catalogue';
 
 /** A server that answers requests. */
 export interface RunningServer {
   /** Where it listens: scheme, host and port. */
   readonly url: string;
+  /** Takes up the certificate as it is in its files now; resolves to whether there was one to take. */
+  reloadCertificate(): Promise<boolean>;
   /** Takes no new requests, lets those under way end (`server.shutdown_grace`), lets go of everything. */
   close(): Promise<void>;
 }
@@ -16,11 +25,14 @@ export interface RunningServer {
 export async function startServer(config: CallfsConfig): Promise<RunningServer> {
   const app = await createHttpApp(AppModule.forRoot(config), config);
   try {
+    const [store, locks, storage] = [app.get(MetadataStore), app.get(LockService), app.get(StorageProviders)];
+    registerNodeHealth(app.get(HealthChecks), store, locks, storage);
+    registerNodeGauges(app.get(Metrics), locks, storage);
     const { port } = await listen(app, config.server.listenAddr);
     const host = config.server.listenAddr.host || 'localhost';
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
     app.get(PublicUrl).listeningAt(url);
-    return { url, close: () => app.close() };
+    return { url, reloadCertificate: () => reloadCertificate(app), close: () => app.close() };
   } catch (error) {
     await app.close();
     throw error;

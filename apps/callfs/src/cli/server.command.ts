@@ -7,7 +7,7 @@ interface ServerOptions {
   readonly config?: string;
 }
 
-/** `callfs server`: runs until SIGTERM or SIGINT; a second signal ends it at once. */
+/** `callfs server`: runs until SIGTERM or SIGINT; a second signal ends it at once. SIGHUP takes up a renewed certificate. */
 @Command({ name: 'server', description: 'Run the server.' })
 export class ServerCommand extends CommandRunner {
   async run(_arguments: string[], options: ServerOptions): Promise<void> {
@@ -16,6 +16,7 @@ export class ServerCommand extends CommandRunner {
     // Loaded only now: the other commands start without the server's weight.
     const { startServer } = await import('../main.js');
     const server = await startServer(loaded.config);
+    process.on('SIGHUP', () => void server.reloadCertificate());
     // Whoever reads the greeting may stop the server at once.
     const told = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
     process.stdout.write(greeting(server.url, loaded));

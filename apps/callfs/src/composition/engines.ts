@@ -2,6 +2,7 @@ import { CallfsError } from '@callfs/core';
 import { openSqliteStore, type MetadataStore } from '@callfs/metadata';
 import { openLocalfs, StorageProviders } from '@callfs/storage';
 import type { CallfsConfig } from '../config/config';
+import { MeasuredStorage } from './measured-storage';
 import type { Metrics } from '../metrics/catalogue';
 
 /** Opens the metadata engine that the configuration names, its calls counted. */
@@ -18,12 +19,12 @@ export function openMetadata({ metadataStore, storage }: CallfsConfig, metrics: 
   });
 }
 
-/** Opens the storage backends that the configuration names. */
-export async function openStorage({ backend, storage, server }: CallfsConfig): Promise<StorageProviders> {
+/** Opens the storage backends that the configuration names, their calls counted. */
+export async function openStorage({ backend, storage, server }: CallfsConfig, metrics: Metrics): Promise<StorageProviders> {
   if (backend.defaultBackend !== 'localfs') throw notYet(`backend.default_backend: ${backend.defaultBackend}`);
   const { localfsRootPath: rootPath } = backend;
   const localfs = await openLocalfs({ rootPath, durability: storage.durability, fileOpTimeoutMs: server.fileOpTimeoutMs });
-  return new StorageProviders([localfs], 'localfs');
+  return new StorageProviders([new MeasuredStorage(localfs, metrics)], 'localfs');
 }
 
 function notYet(setting: string): CallfsError {

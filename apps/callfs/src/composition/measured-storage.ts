@@ -1,0 +1,72 @@
+import type { StorageKey } from '@callfs/core';
+import {
+  StorageProvider,
+  type BlobBody,
+  type Capacity,
+  type ReadOptions,
+  type StoredObject,
+  type WriteOptions,
+} from '@callfs/storage';
+import type { Metrics } from '../metrics/catalogue';
+
+/** A backend whose calls are counted and timed; a read counts until its first byte could flow. */
+export class MeasuredStorage extends StorageProvider {
+  readonly name: string;
+  override readonly settle?: (key: StorageKey) => Promise<void>;
+  override readonly unsettled?: () => AsyncIterable<StorageKey>;
+  override readonly capacity?: () => Promise<Capacity>;
+
+  constructor(
+    private readonly provider: StorageProvider,
+    private readonly metrics: Pick<Metrics, 'backendOperations' | 'backendDuration'>,
+  ) {
+    super();
+    this.name = provider.name;
+    // What a backend cannot do, its measured form cannot do either.
+    this.settle = provider.settle?.bind(provider);
+    this.unsettled = provider.unsettled?.bind(provider);
+    this.capacity = provider.capacity?.bind(provider);
+  }
+
+  write(key: StorageKey, body: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<StoredObject> {
+    return this.measured('write', this.provider.write(key, body, options));
+  }
+
+  read(key: StorageKey, options?: ReadOptions): Promise<BlobBody> {
+    return this.measured('read', this.provider.read(key, options));
+  }
+
+  stat(key: StorageKey): Promise<StoredObject> {
+    return this.measured('stat', this.provider.stat(key));
+  }
+
+  delete(key: StorageKey): Promise<void> {
+    return this.measured('delete', this.provider.delete(key));
+  }
+
+  list(): ReturnType<StorageProvider['list']> {
+    return this.provider.list();
+  }
+
+  check(): Promise<void> {
+    return this.measured('check', this.provider.check());
+  }
+
+  close(): Promise<void> {
+    return this.provider.close();
+  }
+
+  private async measured<T>(operation: string, call: Promise<T>): Promise<T> {
+    const labels = { backend_type: this.name, operation };
+    const startedAt = performance.now();
+    let status = 'error';
+    try {
+      const outcome = await call;
+      status = 'ok';
+      return outcome;
+    } finally {
+      this.metrics.backendOperations.inc({ ...labels, status });
+      this.metrics.backendDuration.observe(labels, (performance.now() - startedAt) / 1000);
+    }
+  }
+}
