@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
+import { Drain } from '../../apps/callfs/src/http/drain';
 import { rawRequest } from '../support/raw';
 import { auth, seen, startShell } from './support/shell';
+import { ask } from './support/use-shell';
 
 /** A connection that collects what it is sent. */
 async function open(shell: { port: number; host: string }, text: string): Promise<{ socket: Socket; received: () => string }> {
@@ -41,17 +43,23 @@ it('finishes what it is doing, closes what is idle and takes nothing new', async
   expect(busy.received()).toMatch(/^HTTP\/1\.1 200 .*path=\/busy$/s);
 });
 
-it('is not ready while it stops, and says goodbye with each answer', async () => {
+it('says goodbye with the answers that were under way', async () => {
   const shell = await startShell();
   const waiting = once(seen, 'waiting');
-  const busy = await open(shell, rawRequest('GET', '/v1/files/busy?wait=400', auth));
+  const busy = await open(shell, rawRequest('GET', '/v1/files/busy?wait=300', auth));
   await waiting;
-  const busyClosed = once(busy.socket, 'close');
-  const closing = shell.app.close();
-  busy.socket.write(rawRequest('GET', '/health/ready'));
-  await Promise.all([closing, busyClosed]);
-  expect(busy.received()).toMatch(/200 OK.*path=\/busy.*HTTP\/1\.1 503 .*SHUTTING_DOWN/s);
-  expect(busy.received()).toMatch(/Connection: close/);
+  await Promise.all([shell.app.close(), once(busy.socket, 'close')]);
+  expect(busy.received()).toMatch(/^HTTP\/1\.1 200 .*\r\nConnection: close\r\n/s);
+});
+
+it('is not ready from the moment it is told to stop', async () => {
+  const shell = await startShell();
+  shell.app.get(Drain).onModuleDestroy();
+  const answer = await ask(shell, 'GET', '/health/ready');
+  expect([answer.status, answer.json.code]).toEqual([503, 'SHUTTING_DOWN']);
+  expect(answer.headers.get('connection')).toBe('close');
+  expect((await ask(shell, 'GET', '/health/live')).status).toBe(200);
+  await shell.app.close();
 });
 
 it('breaks what is not finished within the grace', async () => {
