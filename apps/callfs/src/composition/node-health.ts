@@ -7,13 +7,12 @@ import { backendChecks, type HealthChecks } from '../http/health/health-checks';
 export function registerNodeHealth(
   checks: HealthChecks,
   store: MetadataStore,
-  locks: Pick<LockService, 'active'>,
+  locks: Pick<LockService, 'ping'>,
   storage: StorageProviders,
 ): void {
   checks.register(
     { name: 'metadata', neededFor: 'everything', code: 'METADATA_UNAVAILABLE', check: () => store.ping() },
-    // In this process: they work as long as it runs.
-    { name: 'locks', neededFor: 'writes', code: 'LOCKS_UNAVAILABLE', check: () => Promise.resolve(locks.active) },
+    { name: 'locks', neededFor: 'writes', code: 'LOCKS_UNAVAILABLE', check: () => locks.ping() },
     ...storage.all().flatMap(backendChecks),
   );
 }
