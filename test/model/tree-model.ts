@@ -50,6 +50,8 @@ interface Located {
   readonly passed: readonly DirectoryNode[];
   readonly node: Node | undefined;
   readonly missing: readonly string[];
+  /** How many of `missing`, at the end, the caller named; those before come from the target of a link. */
+  readonly own: number;
 }
 
 export class TreeModel {
@@ -125,25 +127,31 @@ export class TreeModel {
   }
 
   move(caller: Caller, from: string, to: string, options: { overwrite: boolean; createParents: boolean }): string {
-    const source = this.existing(caller, from, false);
-    const { node } = source;
+    // As rename(2) goes: both parents first, then what is there.
+    const origin = this.forReading(caller, from, false);
+    if (origin.missing.length > 1) throw new Refusal('404 FILE_NOT_FOUND');
     const located = this.forWriting(caller, to, false);
-    if (node.type === 'directory' && located.passed.includes(node)) throw new Refusal('400 INVALID_REQUEST');
-    if (located.missing.length > 1 && !options.createParents) throw new Refusal('400 INVALID_REQUEST');
+    const source = found(origin, this.root);
+    const { node } = source;
     const replaced = located.node;
     if (replaced === node) return '200';
     if (replaced && !options.overwrite) throw new Refusal('409 FILE_ALREADY_EXISTS');
+    if (node.type === 'directory' && located.passed.includes(node)) throw new Refusal('400 INVALID_REQUEST');
+    if (located.missing.length > 1 && !options.createParents) throw new Refusal('400 INVALID_REQUEST');
+    if (origin.passed.some((above) => above === replaced)) throw new Refusal('409 DIRECTORY_NOT_EMPTY');
 
     const directory = located.passed[located.passed.length - 1] as DirectoryNode;
+    // A new name is planned before the old one is judged; both would be refused alike but for a link that leads nowhere.
+    if (!replaced) this.requireCreatable(caller, located);
     this.require(caller, source.parent, WRITE | SEARCH);
     this.requireCreatable(caller, located);
-    const elsewhere = located.missing.length > 1 || directory !== source.parent;
-    if (node.type === 'directory' && elsewhere) this.require(caller, node, WRITE);
     if (replaced) {
       if (node.type === 'directory' && replaced.type !== 'directory') throw new Refusal('409 NOT_A_DIRECTORY');
       if (node.type !== 'directory' && replaced.type === 'directory') throw new Refusal('400 IS_A_DIRECTORY');
-      if (replaced.type === 'directory' && replaced.children.size > 0) throw new Refusal('409 DIRECTORY_NOT_EMPTY');
     }
+    const elsewhere = located.missing.length > 1 || directory !== source.parent;
+    if (node.type === 'directory' && elsewhere) this.require(caller, node, WRITE);
+    if (replaced?.type === 'directory' && replaced.children.size > 0) throw new Refusal('409 DIRECTORY_NOT_EMPTY');
     source.parent.children.delete(source.name);
     this.make(caller, located, node);
     return '200';
@@ -152,12 +160,12 @@ export class TreeModel {
   copy(caller: Caller, from: string, to: string, options: { overwrite: boolean; recursive: boolean }): string {
     const source = this.existing(caller, from, true);
     const { node } = source;
-    this.require(caller, node, node.type === 'directory' ? READ | SEARCH : READ);
     if (node.type === 'directory' && !options.recursive) throw new Refusal('400 IS_A_DIRECTORY');
+    this.require(caller, node, node.type === 'directory' ? READ | SEARCH : READ);
     const located = this.forWriting(caller, to, options.overwrite);
-    if (node.type === 'directory' && isWithin(located.path, source.path)) throw new Refusal('400 INVALID_REQUEST');
     const replaced = located.node;
     if (!replaced) {
+      if (node.type === 'directory' && isWithin(located.path, source.path)) throw new Refusal('400 INVALID_REQUEST');
       this.requireCreatable(caller, located);
       this.make(caller, located, this.copyOf(caller, node));
       return '201';
@@ -193,10 +201,13 @@ export class TreeModel {
   }
 
   private existing(caller: Caller, path: string, follow: boolean) {
+    return found(this.forReading(caller, path, follow), this.root);
+  }
+
+  private forReading(caller: Caller, path: string, follow: boolean): Located {
     const located = this.resolve(caller, path, follow);
-    if (located === 'file in the way' || !located.node) throw new Refusal('404 FILE_NOT_FOUND');
-    const { node, path: names, passed } = located;
-    return { node, path: names, name: names[names.length - 1] ?? '', parent: passed[passed.length - 1] ?? this.root };
+    if (located === 'file in the way') throw new Refusal('404 FILE_NOT_FOUND');
+    return located;
   }
 
   private forWriting(caller: Caller, path: string, follow: boolean): Located {
@@ -208,6 +219,7 @@ export class TreeModel {
   private resolve(caller: Caller, path: string, follow: boolean): Located | 'file in the way' {
     let pending = namesOf(path);
     let links = 0;
+    let own = pending.length;
     let passed: DirectoryNode[] = [];
     let walked: string[] = [];
     let at: Node = this.root;
@@ -225,12 +237,12 @@ export class TreeModel {
       }
       const next: Node | undefined = at.children.get(name);
       if (!next) {
-        // ".." after a missing name leads nowhere, not even to create.
-        if (rest.includes('..')) throw new Refusal('404 FILE_NOT_FOUND');
-        return { path: [...walked, ...pending], passed: [...passed, at], node: undefined, missing: pending };
+        own = Math.min(own, pending.length);
+        return { path: [...walked, ...pending], passed: [...passed, at], node: undefined, missing: pending, own };
       }
       if (next.type === 'symlink' && (rest.length > 0 || follow)) {
         if (++links > MAX_LINKS) throw new Refusal('400 ELOOP');
+        own = Math.min(own, rest.length);
         pending = [...namesOf(next.target), ...rest];
         if (next.target.startsWith('/')) [at, passed, walked] = [this.root, [], []];
         continue;
@@ -240,11 +252,15 @@ export class TreeModel {
       at = next;
       pending = rest;
     }
-    return { path: walked, passed, node: at, missing: [] };
+    return { path: walked, passed, node: at, missing: [], own: 0 };
   }
 
-  /** Whether the caller may put a name there, and the directories that are missing on the way. */
-  private requireCreatable(caller: Caller, { passed }: Located): void {
+  /**
+   * Whether the caller may put a name there, and the directories that are missing on the way; none is made where a link
+   * leads: as a parent, such a link is in the way, and as a file it leads nowhere.
+   */
+  private requireCreatable(caller: Caller, { passed, missing, own }: Located): void {
+    if (missing.length > 1 && own < missing.length) throw new Refusal(own > 0 ? '409 NOT_A_DIRECTORY' : '404 FILE_NOT_FOUND');
     this.require(caller, passed[passed.length - 1] ?? this.root, WRITE | SEARCH);
   }
 
@@ -273,13 +289,18 @@ export class TreeModel {
 
   private requireRemovable(caller: Caller, directory: DirectoryNode): void {
     if (directory.children.size === 0) return;
-    this.require(caller, directory, WRITE | SEARCH);
+    this.require(caller, directory, READ | WRITE | SEARCH);
     for (const child of directory.children.values()) if (child.type === 'directory') this.requireRemovable(caller, child);
   }
 
   private require(caller: Caller, node: Node, wanted: number): void {
     if (!may(caller, node, wanted)) throw new Refusal('403 PERMISSION_DENIED');
   }
+}
+
+function found({ node, path: names, passed }: Located, root: DirectoryNode) {
+  if (!node) throw new Refusal('404 FILE_NOT_FOUND');
+  return { node, path: names, name: names[names.length - 1] ?? '', parent: passed[passed.length - 1] ?? root };
 }
 
 /** The users of the model are in no group but their own, so that a node's group never counts. */
