@@ -83,10 +83,10 @@ export interface Target {
   readonly version: number;
 }
 
-/** The rule by which the store refuses a whole tree inside the transaction: `PERMISSION_DENIED` with the path below it. */
+/** The rule by which the store refuses a whole tree inside the transaction: `PERMISSION_DENIED` with `details.path` below it. */
 export interface TreeAccess {
   readonly caller: Credentials;
-  /** `remove`: write and search on each directory that holds something, and its sticky bit; `copy`: read and search on directories, read on files. */
+  /** `remove`: read, write and search on each directory that holds something, and its sticky bit; `copy`: read and search on directories, read on files. */
   readonly action: 'remove' | 'copy';
 }
 

@@ -1,16 +1,27 @@
-import type { InodeId } from '@callfs/core';
+import type { ContentId, Inode, InodeId } from '@callfs/core';
 
-/** What a transaction touched, for the cache of the other thread to forget. */
+/** Something that a commit changed, as far as a cache may hold it. */
+export type Change =
+  /** The name came, went, or leads elsewhere. */
+  | readonly ['name', parent: InodeId, name: string]
+  /** The row as it is now. */
+  | readonly ['inode', inode: Inode]
+  /** A directory whose names changed: the version before was one less, `mtime` and `ctime` are `time`. */
+  | readonly ['touched', id: InodeId, version: number, nlink: number, time: bigint]
+  | readonly ['gone', id: InodeId]
+  | readonly ['content gone', id: ContentId];
+
+/** What a transaction changed, for the cache of the other thread. */
 export class Changed {
-  readonly inodes: InodeId[] = [];
-  /** Directory and name, in turns. */
-  readonly names: (InodeId | string)[] = [];
+  readonly all: Change[] = [];
 
-  inode(id: InodeId): void {
-    this.inodes.push(id);
+  add(change: Change): void {
+    this.all.push(change);
   }
 
-  name(parent: InodeId, name: string): void {
-    this.names.push(parent, name);
+  /** For an operation that may be undone alone: call what comes back to undo its part. */
+  mark(): () => void {
+    const { length } = this.all;
+    return () => void this.all.splice(length);
   }
 }

@@ -1,5 +1,6 @@
 import { CallfsError, type ContentId } from '@callfs/core';
 import type { NewContent, SharedContent } from '../metadata-store';
+import type { Changed } from './changed';
 import type { Statements } from './statement-cache';
 import type { Totals } from './totals';
 
@@ -46,15 +47,19 @@ export class ContentRows {
   }
 
   /** Gives a reference back: the last one deletes inline bytes and leaves blobs to the collector, after its grace. */
-  release(id: ContentId): void {
+  release(changed: Changed, id: ContentId): void {
     const row = this.sql.get<{ refs: number; kind: string; size: number }>(
       'UPDATE content SET refs = refs - 1 WHERE id = ? RETURNING refs, kind, size',
       id,
     );
     if (!row || row.refs > 0) return;
     this.totals.add(row.kind === 'inline' ? 'inline_bytes' : 'blob_bytes', -row.size);
-    if (row.kind === 'inline') this.sql.run('DELETE FROM content WHERE id = ?', id);
-    else this.sql.run('INSERT INTO collect (content_id, not_before) VALUES (?, ?)', id, this.notBefore());
+    if (row.kind === 'inline') {
+      this.sql.run('DELETE FROM content WHERE id = ?', id);
+      changed.add(['content gone', id]);
+    } else {
+      this.sql.run('INSERT INTO collect (content_id, not_before) VALUES (?, ?)', id, this.notBefore());
+    }
   }
 
   forget(ids: readonly ContentId[]): void {

@@ -13,6 +13,7 @@ export class DatabaseClaim {
   /** `METADATA_UNAVAILABLE` when another process has it. */
   static take(databasePath: string): DatabaseClaim {
     const path = `${databasePath}.claim`;
+    makePrivate(path);
     const lock = new Database(path, { timeout: 0 });
     try {
       lock.exec('BEGIN EXCLUSIVE');
@@ -32,6 +33,11 @@ export class DatabaseClaim {
   release(): void {
     this.lock.close();
   }
+}
+
+/** Never opens a file that is there: closing it again would take the lock from a holder in this process (fcntl(2)). */
+function makePrivate(path: string): void {
+  if (!fs.existsSync(path)) fs.closeSync(fs.openSync(path, 'a', 0o600));
 }
 
 function readOwner(path: string): string {

@@ -1,13 +1,22 @@
+import type { DirectoryEntry } from '@callfs/core';
+import { inodeOf, type InodeRow } from '../inode-row';
 import type { ListQuery } from '../metadata-store';
 import { INODE_COLUMNS } from './sqlite-statements';
+import type { Statements } from './statement-cache';
 
 const COLUMN = { name: 'd.name', size: 'i.size', mtime: 'i.mtime_ns' } as const;
 
-/** The statement of a page and its parameters. Names are unique in a directory, so they break every tie. */
-export function listStatement({ directory, sort, order, limit, after, type }: ListQuery): { sql: string; parameters: unknown[] } {
+/** One page. Names are unique in a directory, so they break every tie; `desc` is `asc` backwards. */
+export function readPage(sql: Statements, query: ListQuery): DirectoryEntry[] {
+  const { sql: statement, parameters } = listStatement(query);
+  const rows = sql.all<InodeRow & { name: string }>(statement, ...parameters);
+  return rows.map((row) => ({ name: row.name, inode: inodeOf(row) }));
+}
+
+function listStatement({ directory, sort, order, limit, after, type }: ListQuery): { sql: string; parameters: unknown[] } {
   const compare = order === 'asc' ? '>' : '<';
-  const parameters: unknown[] = [directory];
-  let where = 'd.parent_id = ?';
+  const parameters: unknown[] = [directory, directory];
+  let where = 'd.parent_id = ? AND NOT EXISTS (SELECT 1 FROM detached WHERE inode_id = ?)';
   if (after && sort === 'name') {
     where += ` AND d.name ${compare} ?`;
     parameters.push(after.name);

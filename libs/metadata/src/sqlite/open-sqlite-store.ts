@@ -7,7 +7,7 @@ import { ENTITIES } from '../entities';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
 import { DatabaseClaim } from './database-claim';
-import { metadataError } from './sqlite-errors';
+import { Lister } from './lister';
 import { SqliteMetadataStore } from './sqlite-metadata-store';
 import { TreeCache, type CacheSizes } from './tree-cache';
 import { WriterClient } from './writer-client';
@@ -27,20 +27,30 @@ const DEFAULT_GRACE_MS = 60_000;
 
 /** Opens (or makes) the metadata in a file, brings its schema up to date and starts the writer. `METADATA_UNAVAILABLE`. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteMetadataStore> {
-  fs.mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
-  const claim = DatabaseClaim.take(options.path);
+  const { path, durability = 'full', collectGraceMs = DEFAULT_GRACE_MS } = options;
+  let claim: DatabaseClaim | undefined;
   let dataSource: DataSource | undefined;
   try {
-    dataSource = await open(options.path);
+    fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    claim = DatabaseClaim.take(path);
+    dataSource = await open(path);
     const cache = new TreeCache(options.cache ?? DEFAULT_CACHE);
-    const { path, durability = 'full', collectGraceMs = DEFAULT_GRACE_MS } = options;
-    const writer = await WriterClient.start({ path, durability, collectGraceMs }, (reply) => cache.forget(reply));
-    return new SqliteMetadataStore(dataSource, handleOf(dataSource), writer, cache, claim, options.observe);
+    const writer = await WriterClient.start({ path, durability, collectGraceMs }, (changes) =>
+      changes ? cache.apply(changes) : cache.clear(),
+    );
+    return new SqliteMetadataStore(dataSource, handleOf(dataSource), writer, new Lister(path), cache, claim, options.observe);
   } catch (error) {
     await dataSource?.destroy();
-    claim.release();
-    throw metadataError(error);
+    claim?.release();
+    throw openingError(error, path);
   }
+}
+
+function openingError(error: unknown, path: string): CallfsError {
+  if (CallfsError.is(error)) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `The metadata file ${path} cannot be opened (${reason}). Check metadata_store.sqlite_path and its permissions.`;
+  return new CallfsError('METADATA_UNAVAILABLE', message, { cause: error });
 }
 
 async function open(path: string): Promise<DataSource> {
@@ -56,10 +66,16 @@ async function open(path: string): Promise<DataSource> {
       database.pragma('cache_size = -32768');
     },
   });
+  // Made by us, so that the files SQLite puts beside it are nobody else's to read either.
+  fs.closeSync(fs.openSync(path, 'a', 0o600));
   await dataSource.initialize();
-  fs.chmodSync(path, 0o600);
-  await refuseNewerSchema(dataSource, path);
-  await dataSource.runMigrations({ transaction: 'all' });
+  try {
+    await refuseNewerSchema(dataSource, path);
+    await dataSource.runMigrations({ transaction: 'all' });
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
   return dataSource;
 }
 
@@ -71,7 +87,6 @@ async function refuseNewerSchema(dataSource: DataSource, path: string): Promise<
   const unknown = applied.find(({ name }) => !known.has(name));
   if (!unknown) return;
   const message = `The metadata in ${path} was written by a newer CallFS (it has "${unknown.name}"). Start that version, or restore a backup.`;
-  await dataSource.destroy();
   throw new CallfsError('METADATA_UNAVAILABLE', message);
 }
 

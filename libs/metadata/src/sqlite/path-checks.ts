@@ -17,8 +17,8 @@ const ROOT_STEP = `${STEP} FROM inode i WHERE i.id = 1`;
 const NEXT_STEP = `${STEP} FROM dentry d JOIN inode i ON i.id = d.inode_id WHERE d.parent_id = ? AND d.name = ?`;
 
 /** An inode at the end of a path that was found to be as the caller saw it. */
-export interface CheckedTarget extends StepRow {
-  /** The directory that names it; 0 for `/`. */
+export interface NamedTarget extends StepRow {
+  /** The directory that names it. */
   readonly parent: InodeId;
   readonly name: string;
 }
@@ -40,11 +40,20 @@ export class PathChecks {
   }
 
   /** The same, and the inode must be in the version that was seen. */
-  target({ path, version }: Target): CheckedTarget {
+  target({ path, version }: Target): StepRow {
     const row = this.path(path);
     if (row.version !== version) throw changed();
-    const parent = path.steps[path.steps.length - 2]?.id ?? 0;
-    return { ...row, parent, name: path.names[path.names.length - 1] ?? '' };
+    return row;
+  }
+
+  /** The same for a target that is to lose its name. */
+  named(target: Target): NamedTarget {
+    const { names, steps } = target.path;
+    const row = this.target(target);
+    const parent = steps[steps.length - 2];
+    const name = names[names.length - 1];
+    if (!parent || name === undefined) throw new CallfsError('INVALID_REQUEST', '"/" can be neither removed nor moved.');
+    return { ...row, parent: parent.id, name };
   }
 
   /** The directory of a new name, whose first name that is to be made must not be there. */

@@ -6,7 +6,9 @@ import type { Statements } from './statement-cache';
 const FIRST_FREE_ID = 1000;
 
 export function ensurePrincipals(sql: Statements, wanted: readonly PrincipalRequest[]): Principal[] {
-  for (const { kind, name, id } of wanted) {
+  // Numbers that are asked for come first, so that no chosen one stands in their way.
+  const ordered = [...wanted].sort((a, b) => Number(a.id === undefined) - Number(b.id === undefined));
+  for (const { kind, name, id } of ordered) {
     const known = sql.get<Principal>('SELECT kind, id, name FROM principal WHERE kind = ? AND name = ?', kind, name);
     if (known && (id === undefined || known.id === id)) continue;
     if (known) throw taken(`The ${kind} ${name} has the number ${known.id} already, not ${id}`);

@@ -2,7 +2,6 @@ import type Database from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import {
   CallfsError,
-  ROOT_INODE,
   type ContentId,
   type DirectoryEntry,
   type EpochNs,
@@ -10,7 +9,6 @@ import {
   type InodeId,
   type Replica,
 } from '@callfs/core';
-import { inodeOf, type InodeRow } from '../inode-row';
 import {
   MetadataStore,
   type AttributeChanges,
@@ -29,13 +27,18 @@ import {
   type TreeAccess,
 } from '../metadata-store';
 import type { Principal, PrincipalRequest } from '../principal';
-import { listStatement } from './list-statement';
 import type { DatabaseClaim } from './database-claim';
+import { Fences } from './fences';
+import { readPage } from './list-statement';
+import type { Lister } from './lister';
+import { PathWalk } from './path-walk';
 import { metadataError } from './sqlite-errors';
-import { INODE_BY_ID, RESOLVE } from './sqlite-statements';
 import { Statements } from './statement-cache';
 import type { TreeCache } from './tree-cache';
 import type { WriterClient } from './writer-client';
+
+/** A page of this many names is read at once; a longer one in a thread of its own. */
+const SHORT_PAGE = 1000;
 
 /**
  * The tree in an SQLite file that this process owns. Reads run here, synchronously, from the cache or the file; changes
@@ -44,19 +47,23 @@ import type { WriterClient } from './writer-client';
 export class SqliteMetadataStore extends MetadataStore {
   override readonly name = 'sqlite';
   private readonly sql: Statements;
-  private fence: number;
+  private readonly walk: PathWalk;
+  private readonly fences: Fences;
+  private closed: Promise<void> | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     database: Database.Database,
     private readonly writer: WriterClient,
+    private readonly lister: Lister,
     private readonly cache: TreeCache,
     private readonly claim: DatabaseClaim,
     private readonly observe: QueryObserver = () => undefined,
   ) {
     super();
     this.sql = new Statements(database);
-    this.fence = writer.highestFence;
+    this.walk = new PathWalk(this.sql, cache, (work) => this.read('resolve', work));
+    this.fences = new Fences((count) => this.change<number>('reserveFences', count));
   }
 
   /** Transactions so far; group commit makes them fewer than the changes. */
@@ -65,27 +72,20 @@ export class SqliteMetadataStore extends MetadataStore {
   }
 
   override async resolve(names: readonly string[], options?: { data?: boolean }): Promise<Resolution> {
-    let last = this.cache.inode(ROOT_INODE) ?? this.root();
-    const inodes = [last];
-    for (const name of names) {
-      if (last.type !== 'directory') break;
-      const child = this.cache.child(last.id, name);
-      if (!child) return this.resolveRest(names, inodes, options);
-      inodes.push((last = child));
-    }
-    return { inodes, data: this.dataOf(names, inodes, options) };
+    if (this.closed) throw closedStore();
+    return this.walk.resolve(names, options?.data === true);
   }
 
   override async readInline(content: ContentId): Promise<Buffer> {
-    const data = this.inline(content);
+    const data = this.walk.inline(content);
     if (data) return data;
-    throw new CallfsError('FILE_NOT_FOUND', 'The content has been replaced and collected; read the file again.');
+    throw new CallfsError('FILE_NOT_FOUND', 'The content has been replaced or removed; read the file again.');
   }
 
   override async list(query: ListQuery): Promise<DirectoryEntry[]> {
-    const { sql, parameters } = listStatement(query);
-    const rows = this.read('list', () => this.sql.all<InodeRow & { name: string }>(sql, ...parameters));
-    return rows.map((row) => ({ name: row.name, inode: inodeOf(row) }));
+    const short = query.sort === 'name' && query.type === undefined && query.limit <= SHORT_PAGE;
+    if (short) return this.read('list', () => readPage(this.sql, query));
+    return this.timed('list', () => this.lister.list(query));
   }
 
   override async createFile(
@@ -95,7 +95,8 @@ export class SqliteMetadataStore extends MetadataStore {
     contentType: string | null,
     guard?: CommitGuard,
   ): Promise<Inode> {
-    return this.keepData(await this.change<Inode>('createFile', at, attributes, exact(content), contentType, guard), content);
+    const own = ownBytes(content);
+    return this.keepData(await this.change<Inode>('createFile', at, attributes, own, contentType, guard), own);
   }
 
   override createDirectory(at: NewName, attributes: NewAttributes, guard?: CommitGuard): Promise<Inode> {
@@ -112,7 +113,8 @@ export class SqliteMetadataStore extends MetadataStore {
     changes: AttributeChanges,
     guard?: CommitGuard,
   ): Promise<Inode> {
-    return this.keepData(await this.change<Inode>('replaceContent', target, exact(content), changes, guard), content);
+    const own = ownBytes(content);
+    return this.keepData(await this.change<Inode>('replaceContent', target, own, changes, guard), own);
   }
 
   override setAttributes(target: Target, changes: AttributeChanges, guard?: CommitGuard): Promise<Inode> {
@@ -146,13 +148,12 @@ export class SqliteMetadataStore extends MetadataStore {
     return this.change('copyTree', source, to, attributes, access, guard);
   }
 
-  /** Every holder is in this process, so a counter that begins above all that was raised is enough. */
-  override async nextFence(): Promise<number> {
-    return ++this.fence;
+  override nextFence(): Promise<number> {
+    return this.fences.next();
   }
 
-  override raiseFence(lockNames: readonly string[]): Promise<void> {
-    return this.change('raiseFence', lockNames, ++this.fence);
+  override async raiseFence(lockNames: readonly string[]): Promise<void> {
+    await this.change('raiseFence', lockNames, await this.fences.next());
   }
 
   override reap(limit: number): Promise<number> {
@@ -162,7 +163,7 @@ export class SqliteMetadataStore extends MetadataStore {
   override async collectable(now: EpochNs, limit: number): Promise<CollectableContent[]> {
     const replicas = `SELECT backend, instance_id AS instanceId, key FROM replica WHERE content_id = ?`;
     return this.read('collectable', () => {
-      const due = 'SELECT content_id AS id FROM collect WHERE not_before <= ? ORDER BY not_before LIMIT ?';
+      const due = 'SELECT content_id AS id FROM collect WHERE not_before <= ? ORDER BY not_before, content_id LIMIT ?';
       const ids = this.sql.all<{ id: ContentId }>(due, now, limit);
       return ids.map(({ id }) => ({ contentId: id, replicas: this.sql.all<Replica>(replicas, id) }));
     });
@@ -201,46 +202,17 @@ export class SqliteMetadataStore extends MetadataStore {
 
   override async ping(): Promise<void> {
     this.read('ping', () => this.sql.get('SELECT 1'));
-    await this.writer.run('ensurePrincipals', []);
+    await this.writer.run('ping');
   }
 
-  override async close(): Promise<void> {
-    await this.writer.close();
+  override close(): Promise<void> {
+    return (this.closed ??= this.letGo());
+  }
+
+  private async letGo(): Promise<void> {
+    await Promise.all([this.writer.close(), this.lister.close()]);
     await this.dataSource.destroy();
     this.claim.release();
-  }
-
-  /** The names that the cache does not know, and everything behind them, in one statement. */
-  private resolveRest(names: readonly string[], known: readonly Inode[], options?: { data?: boolean }): Resolution {
-    const rows = this.read('resolve', () => this.sql.all<InodeRow>(RESOLVE, JSON.stringify(names), names.length));
-    const inodes = rows.map((row, depth) => known[depth] ?? inodeOf(row));
-    inodes.forEach((inode, depth) => {
-      const parent = inodes[depth - 1];
-      if (parent) this.cache.keep(parent.id, names[depth - 1] as string, inode);
-    });
-    return { inodes, data: this.dataOf(names, inodes, options) };
-  }
-
-  private root(): Inode {
-    const inode = inodeOf(this.read('resolve', () => this.sql.get<InodeRow>(INODE_BY_ID, ROOT_INODE)) as InodeRow);
-    this.cache.keepInode(inode);
-    return inode;
-  }
-
-  private dataOf(names: readonly string[], inodes: readonly Inode[], options?: { data?: boolean }): Buffer | null {
-    const content = options?.data && inodes.length === names.length + 1 ? inodes[inodes.length - 1]?.content : undefined;
-    return content?.inline ? (this.inline(content.id) ?? null) : null;
-  }
-
-  private inline(content: ContentId): Buffer | undefined {
-    const cached = this.cache.dataOf(content);
-    if (cached) return cached;
-    const row = this.read('read_inline', () =>
-      this.sql.get<{ data: Buffer | null }>('SELECT data FROM content WHERE id = ?', content),
-    );
-    if (!row?.data) return undefined;
-    this.cache.keepData(content, row.data);
-    return row.data;
   }
 
   private keepData(inode: Inode, content: NewContent | SharedContent): Inode {
@@ -248,16 +220,21 @@ export class SqliteMetadataStore extends MetadataStore {
     return inode;
   }
 
-  private async change<T>(operation: string, ...parameters: readonly unknown[]): Promise<T> {
+  private change<T>(operation: string, ...parameters: readonly unknown[]): Promise<T> {
+    return this.timed(operation, () => this.writer.run<T>(operation, ...parameters));
+  }
+
+  private async timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
     const begin = performance.now();
     try {
-      return await this.writer.run<T>(operation, ...parameters);
+      return await work();
     } finally {
       this.observe(operation, (performance.now() - begin) / 1000);
     }
   }
 
   private read<T>(operation: string, work: () => T): T {
+    if (this.closed) throw closedStore();
     const begin = performance.now();
     try {
       return work();
@@ -269,9 +246,13 @@ export class SqliteMetadataStore extends MetadataStore {
   }
 }
 
-/** A message to another thread carries all of the memory that a buffer is a part of: small ones get memory of their own. */
-function exact<T extends NewContent | SharedContent>(content: T): T {
-  if (!('data' in content) || !content.data || content.data.buffer.byteLength === content.data.length) return content;
+function closedStore(): CallfsError {
+  return new CallfsError('METADATA_UNAVAILABLE', 'The metadata store is closed.');
+}
+
+/** A copy: the caller may use its memory again, and neither a message nor the cache is to carry the slab it is cut from. */
+function ownBytes<T extends NewContent | SharedContent>(content: T): T {
+  if (!('data' in content) || !content.data) return content;
   const data = Buffer.allocUnsafeSlow(content.data.length);
   content.data.copy(data);
   return { ...content, data };

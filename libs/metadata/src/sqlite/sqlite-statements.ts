@@ -10,12 +10,21 @@ export const INODE_SOURCE = 'inode i LEFT JOIN content c ON c.id = i.content_id'
 
 export const INODE_BY_ID = `SELECT ${INODE_COLUMNS} FROM ${INODE_SOURCE} WHERE i.id = ?`;
 
-/** The inodes that a path leads to, `/` first: parameters are the names as a JSON array and how many there are. */
+/** What stands at a name of a directory; its bytes when they are inline and the first parameter is 1. */
+export const RESOLVE_CHILD = `SELECT ${INODE_COLUMNS}, CASE WHEN ? THEN c.data END AS data
+  FROM dentry d CROSS JOIN inode i ON i.id = d.inode_id LEFT JOIN content c ON c.id = i.content_id
+  WHERE d.parent_id = ? AND d.name = ?`;
+
+/**
+ * What names lead to from a directory, as far as they lead, in any depth. Parameters: the directory, the names as a
+ * JSON array, how many there are, 1 for the bytes of the last one, again how many.
+ */
 export const RESOLVE = `WITH RECURSIVE walk (depth, id) AS (
-    SELECT 0, 1
+    SELECT 0, ?
     UNION ALL
-    SELECT walk.depth + 1, d.inode_id FROM walk
-    JOIN dentry d ON d.parent_id = walk.id AND d.name = json_extract(?, '$[' || walk.depth || ']')
-    WHERE walk.depth < ?
+    SELECT depth + 1, (SELECT inode_id FROM dentry WHERE parent_id = walk.id AND name = json_extract(?, '$[' || depth || ']'))
+    FROM walk WHERE id IS NOT NULL AND depth < ?
   )
-  SELECT ${INODE_COLUMNS} FROM walk CROSS JOIN inode i ON i.id = walk.id LEFT JOIN content c ON c.id = i.content_id ORDER BY walk.depth`;
+  SELECT ${INODE_COLUMNS}, CASE WHEN ? AND walk.depth = ? THEN c.data END AS data
+  FROM walk CROSS JOIN inode i ON i.id = walk.id LEFT JOIN content c ON c.id = i.content_id
+  WHERE walk.depth > 0 ORDER BY walk.depth`;

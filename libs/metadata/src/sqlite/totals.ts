@@ -21,6 +21,11 @@ export class Totals {
     };
   }
 
+  /** Forgets what was gathered for a transaction that was undone. */
+  reset(): void {
+    this.pending.clear();
+  }
+
   flush(): void {
     for (const [name, amount] of this.pending)
       this.sql.run('UPDATE statistic SET value = value + ? WHERE name = ?', amount, name);

@@ -33,6 +33,8 @@ interface NewInode extends NewAttributes {
 const INSERT_INODE = `INSERT INTO inode
   (type, mode, uid, gid, size, nlink, atime_ns, mtime_ns, ctime_ns, version, content_id, content_type, symlink_target)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`;
+const TOUCH = `UPDATE inode SET mtime_ns = ?, ctime_ns = ?, nlink = nlink + ?, version = version + 1 WHERE id = ?
+  RETURNING version, nlink`;
 const DIRECTORY = { type: 'directory', size: 0, nlink: 2, contentId: null, contentType: null, target: null } as const;
 
 /** The changes of the tree as `MetadataStore` describes them, each run inside a savepoint of the writer's transaction. */
@@ -87,10 +89,10 @@ export class TreeTransactions {
   ): Inode {
     this.start(guard);
     const { id, content_id: old } = this.checks.target(target);
-    if (old === null) throw new CallfsError('CONFLICT', 'There is no file any more.');
+    if (old === null) throw new CallfsError('INVALID_REQUEST', 'Only a file has content that can be replaced.');
     const { id: contentId, size } = this.contents.reference(content);
     this.sql.run('UPDATE inode SET content_id = ?, size = ? WHERE id = ?', contentId, size, id);
-    this.contents.release(old);
+    this.contents.release(changed, old);
     return this.update(changed, id, { mtimeNs: this.now, ...changes });
   }
 
@@ -101,7 +103,7 @@ export class TreeTransactions {
 
   remove(changed: Changed, target: Target, guard?: CommitGuard): void {
     this.start(guard);
-    const { id, parent, name, type, content_id: content } = this.checks.target(target);
+    const { id, parent, name, type, content_id: content } = this.checks.named(target);
     if (type === 'directory') this.checks.mustBeEmpty(id);
     this.unlink(changed, parent, name, type === 'directory' ? -1 : 0);
     this.delete(changed, id, type, content);
@@ -109,11 +111,11 @@ export class TreeTransactions {
 
   removeTree(changed: Changed, target: Target, access: TreeAccess | null, guard?: CommitGuard): void {
     this.start(guard);
-    const { id, parent, name } = this.checks.target(target);
+    const { id, parent, name, type } = this.checks.named(target);
+    mustBeDirectory(type);
     if (access) this.access.require(id, access);
     this.unlink(changed, parent, name, -1);
     this.sql.run('INSERT INTO detached (inode_id) VALUES (?)', id);
-    changed.inode(id);
   }
 
   move(
@@ -124,15 +126,16 @@ export class TreeTransactions {
     guard?: CommitGuard,
   ): Inode {
     this.start(guard);
-    const { id, parent, name, type } = this.checks.target(source);
+    const { id, parent, name, type } = this.checks.named(source);
+    if (replaced?.id === id && to.name === name && to.missing.length === 0) return this.read(id);
     if (to.directory.steps.some((step) => step.id === id))
       throw new CallfsError('INVALID_REQUEST', 'A directory cannot be moved into itself.');
     const directory = this.place(changed, to, replaced);
     const links = type === 'directory' ? 1 : 0;
     this.sql.run('DELETE FROM dentry WHERE parent_id = ? AND name = ?', parent, name);
     this.sql.run('INSERT INTO dentry (parent_id, name, inode_id) VALUES (?, ?, ?)', directory, to.name, id);
-    changed.name(parent, name);
-    changed.name(directory, to.name);
+    changed.add(['name', parent, name]);
+    changed.add(['name', directory, to.name]);
     this.touch(changed, parent, parent === directory ? 0 : -links);
     if (parent !== directory) this.touch(changed, directory, links);
     return this.update(changed, id, {});
@@ -147,7 +150,8 @@ export class TreeTransactions {
     guard?: CommitGuard,
   ): Inode {
     this.start(guard);
-    const { id } = this.checks.target(source);
+    const { id, type } = this.checks.target(source);
+    mustBeDirectory(type);
     if (access) this.access.require(id, access);
     if (to.directory.steps.some((step) => step.id === id))
       throw new CallfsError('INVALID_REQUEST', 'A directory cannot be copied into itself.');
@@ -156,7 +160,7 @@ export class TreeTransactions {
   }
 
   /** Deletes rows of removed trees, deepest last: a directory goes once it is empty. */
-  reap(_changed: Changed, limit: number): number {
+  reap(changed: Changed, limit: number): number {
     let left = limit;
     while (left > 0) {
       const tree = this.sql.get<{ id: InodeId; type: string; content_id: number | null }>(
@@ -171,12 +175,12 @@ export class TreeTransactions {
       for (const child of children) {
         this.sql.run('DELETE FROM dentry WHERE parent_id = ? AND name = ?', tree.id, child.name);
         if (child.type === 'directory') this.sql.run('INSERT INTO detached (inode_id) VALUES (?)', child.id);
-        else this.delete(_changed, child.id, child.type, child.content_id);
+        else this.delete(changed, child.id, child.type, child.content_id);
       }
       left -= children.length;
       if (left <= 0) break;
       this.sql.run('DELETE FROM detached WHERE inode_id = ?', tree.id);
-      this.delete(_changed, tree.id, tree.type, tree.content_id);
+      this.delete(changed, tree.id, tree.type, tree.content_id);
       left--;
     }
     return limit - left;
@@ -202,7 +206,7 @@ export class TreeTransactions {
 
   /** The directory that an existing inode moves into, with what stood at the new name taken away. */
   private place(changed: Changed, to: NewName, replaced: { id: InodeId; version: number } | null): InodeId {
-    if (!replaced) return this.makeMissing(changed, to, this.checks.directoryOf(to));
+    if (!replaced || to.missing.length > 0) return this.makeMissing(changed, to, this.checks.directoryOf(to));
     const { id: directory } = this.checks.path(to.directory);
     const there = this.sql.get<{ id: InodeId; type: string; version: number; content_id: number | null }>(
       'SELECT i.id, i.type, i.version, i.content_id FROM dentry d JOIN inode i ON i.id = d.inode_id WHERE d.parent_id = ? AND d.name = ?',
@@ -242,34 +246,29 @@ export class TreeTransactions {
   /** Gives an inode its name; `links` is what the directory's link count grows by. */
   private link(changed: Changed, parent: InodeId, name: string, id: InodeId, links = 0): Inode {
     this.sql.run('INSERT INTO dentry (parent_id, name, inode_id) VALUES (?, ?, ?)', parent, name, id);
-    changed.name(parent, name);
+    changed.add(['name', parent, name]);
     this.touch(changed, parent, links);
     return this.read(id);
   }
 
   private unlink(changed: Changed, parent: InodeId, name: string, links: number): void {
     this.sql.run('DELETE FROM dentry WHERE parent_id = ? AND name = ?', parent, name);
-    changed.name(parent, name);
+    changed.add(['name', parent, name]);
     this.touch(changed, parent, links);
   }
 
   private delete(changed: Changed, id: InodeId, type: string, content: number | null): void {
     this.sql.run('DELETE FROM inode WHERE id = ?', id);
-    if (content !== null) this.contents.release(content);
+    if (content !== null) this.contents.release(changed, content);
     this.totals.add(type === 'directory' ? 'directories' : 'files', -1);
-    changed.inode(id);
+    changed.add(['gone', id]);
   }
 
   /** A directory's names have changed. */
   private touch(changed: Changed, id: InodeId, links: number): void {
-    this.sql.run(
-      'UPDATE inode SET mtime_ns = ?, ctime_ns = ?, nlink = nlink + ?, version = version + 1 WHERE id = ?',
-      this.now,
-      this.now,
-      links,
-      id,
-    );
-    changed.inode(id);
+    const { now } = this;
+    const row = this.sql.get<{ version: number; nlink: number }>(TOUCH, now, now, links, id);
+    if (row) changed.add(['touched', id, row.version, row.nlink, now]);
   }
 
   private update(changed: Changed, id: InodeId, changes: AttributeChanges): Inode {
@@ -286,11 +285,16 @@ export class TreeTransactions {
       id,
     );
     if (contentType !== undefined) this.sql.run('UPDATE inode SET content_type = ? WHERE id = ?', contentType, id);
-    changed.inode(id);
-    return this.read(id);
+    const inode = this.read(id);
+    changed.add(['inode', inode]);
+    return inode;
   }
 
   private read(id: InodeId): Inode {
     return inodeOf(this.sql.get<InodeRow>(INODE_BY_ID, id) as InodeRow);
   }
+}
+
+function mustBeDirectory(type: string): void {
+  if (type !== 'directory') throw new CallfsError('INVALID_REQUEST', 'Only a directory is taken with everything below it.');
 }

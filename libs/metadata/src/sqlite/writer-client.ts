@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { CallfsError } from '@callfs/core';
+import type { Change } from './changed';
 import { fromWire } from './sqlite-errors';
 import type { WriteReply, WriterData, WriteRequest, WriterReady } from './writer-messages';
 
@@ -10,47 +11,53 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** The main thread's end of the writer: sends what one turn of the event loop asks for in one message. */
+/** A writer that dies is started again, but not one after the other. */
+const RESTART_PAUSE_MS = 1000;
+
+/** Told of what was committed before the promises settle; `null` when the writer died and that cannot be known. */
+export type ChangeListener = (changes: readonly Change[] | null) => void;
+
+/**
+ * The main thread's end of the writer: sends what one turn of the event loop asks for in one message. When the writer
+ * dies, all that was asked of it fails with `METADATA_UNAVAILABLE`, and the next request starts another.
+ */
 export class WriterClient {
+  /** The transactions that came back, for tests and metrics: fewer than the changes they held. */
+  commits = 0;
   private readonly pending = new Map<number, Pending>();
   private queue: WriteRequest[] = [];
   private lastId = 0;
-  private failure: CallfsError | undefined;
-  /** The transactions that came back, for tests and metrics: fewer than the changes they held. */
-  commits = 0;
+  private worker: Worker | undefined;
+  private closing = false;
+  private diedAt = -Infinity;
 
   private constructor(
-    private readonly worker: Worker,
-    readonly highestFence: number,
-    private readonly onReply: (reply: WriteReply) => void,
-  ) {
-    worker.on('message', (reply: WriteReply) => this.settle(reply));
-    worker.on('error', (cause) => this.fail(cause));
-    worker.on('exit', () => this.fail(undefined));
-  }
+    private readonly data: WriterData,
+    private readonly onChanges: ChangeListener,
+  ) {}
 
-  /** `onReply` runs before the promises of the changes settle, so that no cache is ever behind an acknowledgement. */
-  static async start(data: WriterData, onReply: (reply: WriteReply) => void): Promise<WriterClient> {
-    const worker = new Worker(join(__dirname, 'writer-thread.js'), { workerData: data });
-    const [first] = (await once(worker, 'message')) as [WriterReady];
+  static async start(data: WriterData, onChanges: ChangeListener): Promise<WriterClient> {
+    const client = new WriterClient(data, onChanges);
+    const [first] = (await once(client.spawn(), 'message')) as [WriterReady];
     if (!first.ready) throw fromWire(first.error);
-    return new WriterClient(worker, first.highestFence, onReply);
+    return client;
   }
 
   run<T>(operation: string, ...parameters: readonly unknown[]): Promise<T> {
-    if (this.failure) return Promise.reject(this.failure);
-    const id = ++this.lastId;
-    if (this.queue.length === 0) setImmediate(() => this.flush());
-    this.queue.push({ id, operation, parameters });
     return new Promise<T>((resolve, reject) => {
+      if (!this.isRunning()) return reject(stopped(undefined));
+      const id = ++this.lastId;
+      if (this.queue.length === 0) setImmediate(() => this.flush());
+      this.queue.push({ id, operation, parameters });
       this.pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
     });
   }
 
   /** Lets what was asked for be done, then ends the thread. */
   async close(): Promise<void> {
-    if (this.failure) return;
     this.flush();
+    this.closing = true;
+    if (!this.worker) return;
     const ended = once(this.worker, 'exit');
     this.worker.postMessage('close');
     await ended;
@@ -60,13 +67,33 @@ export class WriterClient {
     if (this.queue.length === 0) return;
     const requests = this.queue;
     this.queue = [];
-    this.worker.postMessage(requests);
+    this.worker?.postMessage(requests);
   }
 
-  private settle(reply: WriteReply): void {
-    this.commits++;
-    this.onReply(reply);
-    for (const { id, result, error } of reply.results) {
+  private isRunning(): boolean {
+    if (this.closing) return false;
+    if (this.worker) return true;
+    if (performance.now() - this.diedAt < RESTART_PAUSE_MS) return false;
+    this.spawn();
+    return true;
+  }
+
+  private spawn(): Worker {
+    const worker = new Worker(join(__dirname, 'writer-thread.js'), { workerData: this.data });
+    let cause: unknown;
+    worker.on('message', (message: WriteReply | WriterReady) => {
+      if ('results' in message) this.settle(message);
+      else if (!message.ready) cause = fromWire(message.error);
+    });
+    worker.on('error', (error) => (cause = error));
+    worker.on('exit', () => this.died(cause));
+    return (this.worker = worker);
+  }
+
+  private settle({ results, changes, commits }: WriteReply): void {
+    this.commits += commits;
+    this.onChanges(changes);
+    for (const { id, result, error } of results) {
       const pending = this.pending.get(id);
       this.pending.delete(id);
       if (error) pending?.reject(fromWire(error));
@@ -74,9 +101,19 @@ export class WriterClient {
     }
   }
 
-  private fail(cause: unknown): void {
-    this.failure ??= new CallfsError('METADATA_UNAVAILABLE', 'The metadata writer has stopped; restart the server.', { cause });
-    for (const { reject } of this.pending.values()) reject(this.failure);
+  private died(cause: unknown): void {
+    this.worker = undefined;
+    this.diedAt = performance.now();
+    this.queue = [];
+    this.onChanges(null);
+    const error = stopped(cause);
+    const waiting = [...this.pending.values()];
     this.pending.clear();
+    for (const { reject } of waiting) reject(error);
   }
+}
+
+function stopped(cause: unknown): CallfsError {
+  const message = 'The metadata writer has stopped; whether the change was made is not known. Read again and try again.';
+  return new CallfsError('METADATA_UNAVAILABLE', message, { cause });
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode, ErrorDetails } from '@callfs/core';
+import type { Change } from './changed';
 
 /** What the writer thread is started with. */
 export interface WriterData {
@@ -26,13 +27,13 @@ export interface WriteResult {
   readonly error?: WireError;
 }
 
-/** The outcome of one transaction: its answers, and what the other thread's cache has to forget first. */
+/** The outcome of requests that came together: the answers, and what the other thread's cache has to learn first. */
 export interface WriteReply {
   readonly results: readonly WriteResult[];
-  readonly inodes: readonly number[];
-  readonly names: readonly (number | string)[];
+  readonly changes: readonly Change[];
+  /** Transactions that it took. */
+  readonly commits: number;
 }
 
 /** The first message of the writer: it is ready, or why it cannot be. */
-export type WriterReady =
-  { readonly ready: true; readonly highestFence: number } | { readonly ready: false; readonly error: WireError };
+export type WriterReady = { readonly ready: true } | { readonly ready: false; readonly error: WireError };

@@ -27,6 +27,14 @@ export class WriterOperations extends TreeTransactions {
     this.fenceRows.raise(lockNames, token);
   }
 
+  reserveFences(_changed: Changed, count: number): number {
+    return this.fenceRows.reserve(count);
+  }
+
+  ping(): void {
+    // That it is answered is the answer.
+  }
+
   ensurePrincipals(_changed: Changed, wanted: readonly PrincipalRequest[]): Principal[] {
     return ensurePrincipals(this.statements, wanted);
   }

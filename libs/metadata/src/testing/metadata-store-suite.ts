@@ -1,0 +1,38 @@
+import { describe } from 'vitest';
+import type { MetadataStore } from '../metadata-store';
+import { changeCases } from './change-cases';
+import { coherenceCases } from './coherence-cases';
+import { concurrencyCases } from './concurrency-cases';
+import { contentCases } from './content-cases';
+import { creationCases } from './creation-cases';
+import { fenceCases } from './fence-cases';
+import { listCases } from './list-cases';
+import { moveCases } from './move-cases';
+import { nameCases } from './name-cases';
+import { principalCases } from './principal-cases';
+import { treeAccessCases } from './tree-access-cases';
+import { treeCases } from './tree-cases';
+
+/** How the suite gets stores; whoever makes them closes them after the test. */
+export interface Harness {
+  /** A fresh, empty store. Contents without a reference may go after `collectGraceMs` (default 0). */
+  readonly open: (options?: { collectGraceMs?: number }) => Promise<MetadataStore>;
+  /** Closes the store and opens what it kept, as another start of the program would. */
+  readonly reopen: (store: MetadataStore) => Promise<MetadataStore>;
+}
+
+/** What every metadata store has to do. */
+export function metadataStoreSuite(name: string, harness: Harness): void {
+  describe(`${name}: creation`, () => creationCases(harness));
+  describe(`${name}: changes of an inode`, () => changeCases(harness));
+  describe(`${name}: moves`, () => moveCases(harness));
+  describe(`${name}: names`, () => nameCases(harness));
+  describe(`${name}: listing`, () => listCases(harness));
+  describe(`${name}: contents`, () => contentCases(harness));
+  describe(`${name}: whole trees`, () => treeCases(harness));
+  describe(`${name}: permissions of whole trees`, () => treeAccessCases(harness));
+  describe(`${name}: fences`, () => fenceCases(harness));
+  describe(`${name}: principals`, () => principalCases(harness));
+  describe(`${name}: concurrency`, () => concurrencyCases(harness));
+  describe(`${name}: coherence`, () => coherenceCases(harness));
+}

@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqliteStore, type SqliteMetadataStore } from '@callfs/metadata';
+import { afterAll } from 'vitest';
+import { metadataStoreSuite } from '../src/testing/metadata-store-suite';
+
+const root = mkdtempSync(join(tmpdir(), 'callfs-metadata-'));
+const opened = new Map<unknown, { store: SqliteMetadataStore; path: string }>();
+let count = 0;
+
+async function open(path: string, collectGraceMs = 0): Promise<SqliteMetadataStore> {
+  const store = await openSqliteStore({ path, durability: 'relaxed', collectGraceMs });
+  opened.set(store, { store, path });
+  return store;
+}
+
+afterAll(async () => {
+  await Promise.all([...opened.values()].map(({ store }) => store.close()));
+  rmSync(root, { recursive: true });
+});
+
+metadataStoreSuite('sqlite', {
+  open: ({ collectGraceMs } = {}) => open(join(root, `${++count}.db`), collectGraceMs),
+  reopen: async (store) => {
+    const { path } = opened.get(store)!;
+    await store.close();
+    opened.delete(store);
+    return open(path);
+  },
+});
