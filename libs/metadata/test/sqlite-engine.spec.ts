@@ -168,6 +168,18 @@ it('fails what was under way when the writer dies, and goes on with another', as
   expect(await namesIn(store)).toEqual(['after', 'before']);
 });
 
+it('fails a call alone whose arguments cannot be sent to the writer', async () => {
+  const store = await open(freshPath());
+  const at = { directory: await authorised(store), missing: [] };
+  const odd = { ...ROOT_OWNED, hidden: () => undefined };
+  const [good, bad] = await Promise.allSettled([
+    store.createFile({ ...at, name: 'good' }, ROOT_OWNED, inline('x'), null),
+    store.createFile({ ...at, name: 'bad' }, odd, inline('x'), null),
+  ]);
+  expect([good.status, bad.status]).toEqual(['fulfilled', 'rejected']);
+  expect(await namesIn(store)).toEqual(['good']);
+});
+
 it('answers METADATA_UNAVAILABLE once it is closed', async () => {
   const store = await open(freshPath());
   const at = await target(store);

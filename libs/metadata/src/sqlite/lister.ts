@@ -25,7 +25,9 @@ export class Lister {
 
   constructor(private readonly path: string) {}
 
-  list(query: ListQuery): Promise<DirectoryEntry[]> {
+  list({ directory, sort, order, limit, after, type }: ListQuery): Promise<DirectoryEntry[]> {
+    // Only what a query is made of: the caller's object may carry more, and not everything can be sent to a thread.
+    const query: ListQuery = { directory, sort, order, limit, after, type };
     return new Promise((resolve, reject) => {
       if (this.closing) return reject(stopped(undefined));
       this.worker ??= this.spawn();

@@ -67,7 +67,21 @@ export class WriterClient {
     if (this.queue.length === 0) return;
     const requests = this.queue;
     this.queue = [];
-    this.worker?.postMessage(requests);
+    try {
+      this.worker?.postMessage(requests);
+    } catch {
+      for (const request of requests) this.sendAlone(request);
+    }
+  }
+
+  /** When one of a turn's requests holds what cannot be sent to a thread, the others are none the worse for it. */
+  private sendAlone(request: WriteRequest): void {
+    try {
+      this.worker?.postMessage([request]);
+    } catch (error) {
+      this.pending.get(request.id)?.reject(error as Error);
+      this.pending.delete(request.id);
+    }
   }
 
   private isRunning(): boolean {
