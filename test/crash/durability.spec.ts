@@ -2,22 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile, rename, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
-import { startServer, type TestServer } from '../support/server';
-import { onlyBlob } from '../support/storage-root';
+import { blobMadeBy } from '../support/storage-root';
+import { useServer } from '../support/use-server';
 
-let server: TestServer;
-
-beforeEach(async () => {
-  server = await startServer();
-});
-
-afterEach(async () => {
-  if (server.running) await server.stop();
-  await server.remove();
-});
+const server = useServer();
 
 /** The system calls of the server while `work` is done, one a line, descriptors with their paths. */
 async function trace(work: () => Promise<unknown>): Promise<string[]> {
@@ -55,7 +46,7 @@ describe('C5 what strace shows of an acknowledged write', () => {
       const body = patternBytes(1, 200_000);
       await must(server.client().get('/'));
 
-      const lines = await trace(() => must(server.client().request(method, '/v1/files/file', { body })));
+      const lines = await trace(() => must(server.client().request(method, `/v1/files/traced-${method}`, { body })));
 
       const order = positions(lines, [
         /(fsync|fdatasync)\(\d+<[^>]*\/staging\/[0-9a-f]{32}>/,
@@ -70,12 +61,13 @@ describe('C5 what strace shows of an acknowledged write', () => {
 
   it.each<readonly [string, () => Promise<unknown>]>([
     ['PUT of small content', () => must(server.client().put('/seed/small', 'small'))],
-    ['a directory', () => must(server.client().mkdir('/made'))],
+    ['a directory', () => must(server.client().mkdir('/seed/made'))],
     ['a move', () => must(server.client().move('/seed/a', '/seed/b'))],
     ['a removal', () => must(server.client().delete('/seed/c'))],
     ['new attributes', () => must(server.client().patch('/seed/d', { mode: '0600' }))],
     ['a copy', () => must(server.client().copy('/seed/d', '/seed/e'))],
   ])('%s: sync of the metadata, then the answer', async (_, change) => {
+    await server.client().delete('/seed', { recursive: true });
     for (const name of ['a', 'c', 'd']) await must(server.client().put(`/seed/${name}`, name));
 
     const lines = await trace(change);
@@ -112,6 +104,14 @@ describe('C6 a blob that changed on the disk', () => {
         () => 'broken off',
       );
 
+  /** The blob of `/file`, new for each test. */
+  let blob: string;
+
+  beforeEach(async () => {
+    blob = await blobMadeBy(server.dataDir, () => must(server.client().put('/file', BYTES)));
+    expect(await download()).toBe('intact');
+  });
+
   it.each([
     ['the first byte', 0, '503 BACKEND_UNAVAILABLE'],
     ['a byte in the middle', SIZE / 2, 'broken off'],
@@ -119,10 +119,6 @@ describe('C6 a blob that changed on the disk', () => {
     ['the first sum', SIZE + 2, '503 BACKEND_UNAVAILABLE'],
     ['the footer', SIZE + Math.ceil(SIZE / 65_536) * 4 + 10, '503 BACKEND_UNAVAILABLE'],
   ])('%s flipped: the transfer fails visibly', async (_, position, outcome) => {
-    await must(server.client().put('/file', BYTES));
-    expect(await download()).toBe('intact');
-    const blob = await onlyBlob(server.dataDir);
-
     await flip(blob, position);
 
     expect(await download()).toBe(outcome);
@@ -131,9 +127,6 @@ describe('C6 a blob that changed on the disk', () => {
   });
 
   it('cut short, or away: 503', async () => {
-    await must(server.client().put('/file', BYTES));
-    const blob = await onlyBlob(server.dataDir);
-
     await truncate(blob, SIZE / 2);
     expect(await download()).toBe('503 BACKEND_UNAVAILABLE');
     await rename(blob, `${server.dir}/away`);
@@ -141,8 +134,7 @@ describe('C6 a blob that changed on the disk', () => {
   });
 
   it('a range beside the damage is served, one across it is not', async () => {
-    await must(server.client().put('/file', BYTES));
-    await flip(await onlyBlob(server.dataDir), SIZE / 2);
+    await flip(blob, SIZE / 2);
 
     expect(await download({ range: 'bytes=0-999' })).toBe('206');
     expect(await download({ range: `bytes=${SIZE / 2 - 10}-${SIZE / 2 + 10}` })).toBe('503 BACKEND_UNAVAILABLE');

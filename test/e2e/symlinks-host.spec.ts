@@ -7,7 +7,7 @@ import { names, type Answer, type Client } from '../support/client';
 import { freshDirectory, freshFixture, must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { DIRECTORY_PREFIX, startServer, withServer, type TestServer } from '../support/server';
-import { onlyBlob, storedFiles } from '../support/storage-root';
+import { blobMadeBy, storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
 
 const BLOB = patternBytes(1, 100_000);
@@ -17,13 +17,14 @@ describe('S1 what is planted in the storage root', () => {
   let server: TestServer;
   let root: Client;
   let canary: string;
+  let blob: string;
 
   beforeEach(async () => {
     server = await startServer();
     root = server.client();
     canary = join(server.dir, 'canary');
     await writeFile(canary, Buffer.alloc(100_048, 'canary '));
-    await must(root.put('/file', BLOB));
+    blob = await blobMadeBy(server.dataDir, () => must(root.put('/file', BLOB)));
   });
 
   afterEach(async () => {
@@ -32,8 +33,7 @@ describe('S1 what is planted in the storage root', () => {
   });
 
   /** Puts something else where the file's blob is; returns what GET then says. */
-  async function replaceBlob(plant: (blob: string) => Promise<unknown>): Promise<Answer | Error> {
-    const blob = await onlyBlob(server.dataDir);
+  async function replaceBlob(plant: (path: string) => Promise<unknown>): Promise<Answer | Error> {
     await rename(blob, `${blob}.away`);
     try {
       await plant(blob);

@@ -16,11 +16,13 @@ export async function storedFiles(dataDir: string): Promise<StoredFiles> {
   return { blobs: blobs.sort(), staging: (await readdir(join(dataDir, 'staging'))).sort() };
 }
 
-/** The full path of the only blob there is; throws when there are others. */
-export async function onlyBlob(dataDir: string): Promise<string> {
-  const { blobs } = await storedFiles(dataDir);
-  if (blobs.length !== 1) throw new Error(`Expected one blob, found ${blobs.length}.`);
-  return join(dataDir, 'blobs', blobs[0] as string);
+/** The full path of the one blob that `work` made. */
+export async function blobMadeBy(dataDir: string, work: () => Promise<unknown>): Promise<string> {
+  const before = new Set((await storedFiles(dataDir)).blobs);
+  await work();
+  const made = (await storedFiles(dataDir)).blobs.filter((path) => !before.has(path));
+  if (made.length !== 1) throw new Error(`Expected one new blob, found ${made.length}.`);
+  return join(dataDir, 'blobs', made[0] as string);
 }
 
 /** The keys of local blobs that the metadata of a stopped server refers to, through a file or awaiting collection. */
