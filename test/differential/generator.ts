@@ -92,8 +92,16 @@ export class Generator {
           : { kind, by, path: this.maybeSlash(path), recursive: false };
       case 'rename':
         return { kind, by, path, to: this.newPath(seen), overwrite: this.chance(0.6), createParents: this.chance(0.3) };
-      case 'copy':
-        return { kind, by, path, to: this.newPath(seen), overwrite: this.chance(0.5) };
+      case 'copy': {
+        const over = files.length > 0 && this.chance(0.4);
+        return {
+          kind,
+          by,
+          path,
+          to: over ? this.random.pick(files).path : this.newPath(seen),
+          overwrite: over || this.chance(0.3),
+        };
+      }
       case 'copyTree':
         return { kind, by, path, to: this.newPath(seen) };
       case 'symlink':

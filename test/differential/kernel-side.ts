@@ -112,7 +112,7 @@ export class KernelSide implements Side {
 
   /** What a user's copy of a tree leaves for root: the directories' modes, or what is to go when it was refused halfway. */
   private async completeCopy({ modes = [], made = [] }: Outcome & { modes?: unknown[]; made?: string[] }): Promise<void> {
-    if (made.length > 0) await this.user('root').ask({ kind: 'discard', paths: made });
+    if (made.length > 0) await this.user('root').ask({ kind: 'discard', paths: made.reverse() });
     else if (modes.length > 0) await this.user('root').ask({ kind: 'setModes', modes });
   }
 

@@ -3,7 +3,7 @@
 // Started as root (or as root of a user namespace) with the user as JSON in its argument.
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 const { uid, gid, groups, umask } = JSON.parse(process.argv[2]);
 process.umask(Number.parseInt(umask, 8));
@@ -171,7 +171,7 @@ function rename({ path, to, overwrite, createParents }) {
 
 function moveIntoNewParents(path, to, move) {
   // As rename(2) would have it, before any directory is made.
-  if (isBelow(to, path)) throw new Refused('EINVAL');
+  if (isBelow(to, fs.lstatSync(path))) throw new Refused('EINVAL');
   const made = [];
   try {
     makeParents(dirname(to), made);
@@ -182,11 +182,13 @@ function moveIntoNewParents(path, to, move) {
   }
 }
 
-/** Whether the deepest directory on the way to `path` that is there is `directory` or lies below it. */
-function isBelow(path, directory) {
-  const { ino, dev } = fs.lstatSync(directory);
+/** Whether the deepest directory on the way to `path` that is there is `directory` or lies below it. A link to nowhere is in the way. */
+function isBelow(path, { ino, dev }) {
   let deepest = dirname(path);
-  while (errno(() => fs.statSync(deepest)) === 'ENOENT') deepest = dirname(deepest);
+  while (errno(() => fs.statSync(deepest)) === 'ENOENT') {
+    if (errno(() => fs.lstatSync(deepest)) === undefined) return false;
+    deepest = dirname(deepest);
+  }
   for (let at = deepest, depth = 0; depth < 40; at = `${at}/..`, depth++) {
     const stats = fs.statSync(at, { throwIfNoEntry: false });
     if (stats?.ino === ino && stats.dev === dev) return true;
@@ -285,7 +287,7 @@ const operations = {
     entriesOf(path);
     const made = [];
     try {
-      if (errno(() => fs.lstatSync(to)) === 'ENOENT' && isBelow(to, path)) throw new Refused('EINVAL');
+      if (errno(() => fs.lstatSync(to)) === 'ENOENT' && isBelow(to, source)) throw new Refused('EINVAL');
       withParents(to, () => fs.mkdirSync(to, (source.mode & 0o777) | 0o700), made);
     } catch (error) {
       if (CREATE_STATUS[error.code] === undefined) throw error;
@@ -371,7 +373,8 @@ const operations = {
     return { status: 200 };
   },
   discard({ paths }) {
-    for (const path of paths) fs.rmSync(path, { recursive: true, force: true });
+    // By way of no link: what is removed may be what the link is in.
+    for (const path of paths) fs.rmSync(join(fs.realpathSync(dirname(path)), basename(path)), { recursive: true, force: true });
     return { status: 204 };
   },
 };

@@ -5,7 +5,7 @@ import { MetadataStore, type AttributeChanges, type CommitGuard } from '@callfs/
 import type { Caller } from './caller';
 import { CommitRunner, type Plan } from './commit-runner';
 import { authorised, type Existing } from './located';
-import { PathResolver } from './path-resolver';
+import { followsAtEnd, PathResolver } from './path-resolver';
 import { PrincipalNames } from './principal-names';
 import { checkCondition } from './precondition';
 import type { WriteCondition } from './write-condition';
@@ -44,7 +44,7 @@ export class AttributesService {
     const uid = request.owner === undefined ? undefined : await this.principals.idOf('user', request.owner);
     const gid = request.group === undefined ? undefined : await this.principals.idOf('group', request.group);
     const plan = async (): Promise<AttributesPlan> => {
-      const existing = await this.resolver.existing(caller.identity, path, { follow: request.follow });
+      const existing = await this.resolver.existing(caller.identity, path, { follow: followsAtEnd(path, request) });
       const changes = this.judge(caller.identity, existing, request, uid, gid);
       checkCondition(request.condition, existing.inode, existing.path);
       return { lockNames: [existing.path.toString()], existing, changes };

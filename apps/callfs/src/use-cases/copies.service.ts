@@ -5,6 +5,7 @@ import { MetadataStore, type CommitGuard } from '@callfs/metadata';
 import type { Caller } from './caller';
 import { Collector } from './collector';
 import { CommitRunner, type Plan } from './commit-runner';
+import { refuseDanglingLink } from './dangling-link';
 import { alreadyExists, isADirectory } from './existing-errors';
 import { authorised, isExisting, type Existing } from './located';
 import { NewNamePlanner, type PlannedName } from './new-name';
@@ -62,6 +63,7 @@ export class CopiesService {
     const located = await this.resolver.resolve(identity, to, { follow: options.overwrite }).catch(parentNotADirectory);
     const lockNames = [located.path.toString()];
     if (!isExisting(located)) {
+      refuseDanglingLink(located);
       if (isDirectory && located.path.isWithin(source.path)) throw intoItself(source.path);
       const fresh = this.newNames.plan(identity, located);
       checkCondition(options.condition, null, located.path);

@@ -12,7 +12,7 @@ import { authorised, isExisting, type Existing, type Located } from './located';
 import { NewNamePlanner, type PlannedName } from './new-name';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './observers';
 import { parentNotADirectory } from './parent-errors';
-import { asExisting, PathResolver } from './path-resolver';
+import { asExisting, followsAtEnd, PathResolver } from './path-resolver';
 import { checkCondition } from './precondition';
 import type { WriteCondition } from './write-condition';
 import type { WriteOutcome } from './write-outcome';
@@ -54,7 +54,7 @@ export class FilesService {
 
   /** What is at `path`, as stat(2) (`follow`) or lstat(2) tells: search permission on the way is enough. `FILE_NOT_FOUND`. */
   stat(caller: Caller, path: VirtualPath, options: { follow: boolean } = { follow: true }): Promise<Existing> {
-    return this.resolver.existing(caller.identity, path, options);
+    return this.resolver.existing(caller.identity, path, { follow: followsAtEnd(path, options) });
   }
 
   /**
@@ -62,7 +62,8 @@ export class FilesService {
    * is listed. A small file's bytes are in `data` already.
    */
   async open(caller: Caller, path: VirtualPath, options: { follow: boolean; data: boolean }): Promise<Existing> {
-    const found = await this.resolver.existing(caller.identity, path, options);
+    const follow = followsAtEnd(path, options);
+    const found = await this.resolver.existing(caller.identity, path, { ...options, follow });
     if (found.inode.type === 'file') this.authorizer.read(caller.identity, found.inode, found.path);
     return found;
   }

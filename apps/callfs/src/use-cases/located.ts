@@ -12,6 +12,8 @@ export interface Located {
   readonly missing: readonly string[];
   /** How many of `missing`, at the end, the caller named; those before come from the target of a symbolic link. */
   readonly ownMissing: number;
+  /** A symbolic link at the end was followed whose target ends in a slash: only a directory can be there. */
+  readonly saysDirectory: boolean;
   /** The bytes of an inline content, when they were asked for and came along. */
   readonly data: Buffer | null;
 }

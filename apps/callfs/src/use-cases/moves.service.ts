@@ -5,6 +5,7 @@ import { MetadataStore, type CommitGuard, type NewName } from '@callfs/metadata'
 import type { Caller } from './caller';
 import { Collector } from './collector';
 import { CommitRunner, type Plan } from './commit-runner';
+import { refuseDanglingLink } from './dangling-link';
 import { alreadyExists, isADirectory } from './existing-errors';
 import { authorised, authorisedParent, isExisting, type Existing, type Located } from './located';
 import { NewNamePlanner } from './new-name';
@@ -91,16 +92,17 @@ export class MovesService {
   }
 
   private refuseImpossible(source: Existing, located: Located, to: VirtualPath, options: MoveOptions): void {
-    const isDirectory = source.inode.type === 'directory';
-    if (isDirectory && located.inodes.slice(0, -1).some(({ id }) => id === source.inode.id)) throw intoItself(source.path);
-    if (isDirectory && !isExisting(located) && located.inodes.at(-1)?.id === source.inode.id) throw intoItself(source.path);
-    if (!isDirectory && to.saysDirectory) {
-      throw new CallfsError('INVALID_REQUEST', `The destination ends in "/", but ${source.path.toString()} is not a directory.`);
-    }
     if (located.missing.length > 1 && !options.createParents) {
       const parent = located.path.parent.toString();
       const message = `${parent} does not exist; make it first, or send "create_parents": true.`;
       throw new CallfsError('INVALID_REQUEST', message, { details: { missing_parent: parent } });
+    }
+    refuseDanglingLink(located);
+    const isDirectory = source.inode.type === 'directory';
+    const above = isExisting(located) ? located.inodes.slice(0, -1) : located.inodes;
+    if (isDirectory && above.some(({ id }) => id === source.inode.id)) throw intoItself(source.path);
+    if (!isDirectory && to.saysDirectory) {
+      throw new CallfsError('INVALID_REQUEST', `The destination ends in "/", but ${source.path.toString()} is not a directory.`);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { UnixAuthorizer, type Identity } from '@callfs/auth';
-import { CallfsError, type AccessAttributes } from '@callfs/core';
+import type { AccessAttributes } from '@callfs/core';
 import type { NewName } from '@callfs/metadata';
+import { refuseDanglingLink } from './dangling-link';
 import { authorised, deepest, type Located } from './located';
 
 /** A name that does not exist yet, with the directories on the way to it that the caller may make. */
@@ -19,7 +20,7 @@ export class NewNamePlanner {
   /** `located` has at least one missing name: the last becomes the new one. `PERMISSION_DENIED`, and what a dangling link makes of it. */
   plan(identity: Identity, located: Located): PlannedName {
     const { missing, inodes } = located;
-    refuseThroughDanglingLink(located);
+    refuseDanglingLink(located);
     let directory: AccessAttributes = deepest(located);
     const path = located.path;
     const depth = inodes.length - 1;
@@ -32,15 +33,4 @@ export class NewNamePlanner {
     const name = missing[missing.length - 1] as string;
     return { at: { directory: authorised(located), missing: made, name }, directory };
   }
-}
-
-/**
- * As mkdir(2) and open(2): a link that leads nowhere is in the way of a directory of its name (`PARENT_NOT_A_DIRECTORY`),
- * and a file can be made where it leads only if the directory there exists (`FILE_NOT_FOUND`).
- */
-function refuseThroughDanglingLink({ path, missing, ownMissing }: Located): void {
-  if (missing.length === 1 || ownMissing === missing.length) return;
-  const text = path.toString();
-  const message = `A symbolic link on the way to ${text} leads to a directory that does not exist; make that first.`;
-  throw new CallfsError(ownMissing > 0 ? 'PARENT_NOT_A_DIRECTORY' : 'FILE_NOT_FOUND', message, { details: { path: text } });
 }

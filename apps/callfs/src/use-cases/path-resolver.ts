@@ -31,6 +31,8 @@ export class PathResolver {
     let links = 0;
     /** How many names at the end are the caller's own; those before came out of links. */
     let own = pending.length;
+    /** A link at the end is written with a trailing slash. */
+    let saysDirectory = false;
     let physical: readonly string[] = [];
     for (;;) {
       // A ".." only comes from a link's target and counts from where the names before it really lead.
@@ -47,6 +49,7 @@ export class PathResolver {
         const target = last.target ?? '';
         const after = names.slice(inodes.length - 1);
         own = Math.min(own, after.length + (up === -1 ? 0 : 1 + rest.length));
+        saysDirectory ||= after.length === 0 && up === -1 && /\/\.?$/.test(target);
         physical = target.startsWith('/') ? [] : names.slice(0, inodes.length - 2);
         pending = [
           ...target.split('/').filter((name) => name !== '' && name !== '.'),
@@ -57,14 +60,18 @@ export class PathResolver {
       }
       if (!complete && last.type !== 'directory') throw notADirectory(VirtualPath.ofNames(names.slice(0, inodes.length - 1)));
       if (up === -1) {
+        if (saysDirectory && complete && last.type !== 'directory') throw notADirectory(VirtualPath.ofNames(names));
         const missing = names.slice(inodes.length - 1);
         const ownMissing = Math.min(own, missing.length);
-        return { path: links === 0 ? path : VirtualPath.ofNames(names), inodes, missing, ownMissing, data };
+        return { path: links === 0 ? path : VirtualPath.ofNames(names), inodes, missing, ownMissing, saysDirectory, data };
       }
-      // Nothing is ever made there (see NewNamePlanner), so that the path is the one asked for does no harm.
-      if (!complete) return { path, inodes, missing: [...names.slice(inodes.length - 1), '..', ...rest], ownMissing: own, data };
+      // Nothing is ever made there (see refuseDanglingLink), so that the path is the one asked for does no harm.
+      if (!complete) {
+        const missing = [...names.slice(inodes.length - 1), '..', ...rest];
+        return { path, inodes, missing, ownMissing: own, saysDirectory, data };
+      }
       if (last.type !== 'directory') throw notADirectory(VirtualPath.ofNames(names));
-      this.authorizer.search(identity, [last], VirtualPath.ofNames(names));
+      this.authorizer.search(identity, inodes, VirtualPath.ofNames(names));
       physical = names.slice(0, -1);
       pending = rest;
     }
@@ -84,6 +91,11 @@ export class PathResolver {
   async existing(identity: Identity, path: VirtualPath, options: ResolveOptions): Promise<Existing> {
     return asFound(await this.lookUp(identity, path, options), path);
   }
+}
+
+/** A trailing slash means the directory that a link at the end leads to, also where links are not to be followed (path_resolution(7)). */
+export function followsAtEnd(path: VirtualPath, { follow }: { follow: boolean }): boolean {
+  return follow || path.saysDirectory;
 }
 
 /** What `path` led to; `FILE_NOT_FOUND` when it led to nothing, or not to a directory though it ends in `/`. */
