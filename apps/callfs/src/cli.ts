@@ -2,15 +2,19 @@ import 'reflect-metadata';
 import { CommandFactory } from 'nest-commander';
 import { CliModule } from './cli/cli.module';
 import { exitCodeOf, reportFailure } from './cli/exit-codes';
+import { programOf, prepareCommands } from './cli/program';
+import { readVersion } from './cli/version';
 
 async function main(): Promise<void> {
-  await CommandFactory.run(CliModule, {
+  const app = await CommandFactory.createWithoutRunning(CliModule, {
     abortOnError: false,
     logger: false,
     cliName: 'callfs',
-    errorHandler: (error) => fail(error),
-    serviceErrorHandler: (error) => fail(error),
+    version: readVersion(),
+    serviceErrorHandler: fail,
   });
+  prepareCommands(programOf(app));
+  await CommandFactory.runApplication(app);
 }
 
 function fail(error: unknown): void {

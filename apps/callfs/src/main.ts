@@ -15,10 +15,10 @@ import { Metrics } from './metrics/catalogue';
 export interface RunningServer {
   /** Where it listens: scheme, host and port. */
   readonly url: string;
-  /** Takes up the certificate as it is in its files now; resolves to whether there was one to take. */
-  reloadCertificate(): Promise<boolean>;
   /** Takes no new requests, lets those under way end (`server.shutdown_grace`), lets go of everything. */
   close(): Promise<void>;
+  /** Takes up the certificate as it is in its files now; resolves to whether it was taken. */
+  reload(): Promise<boolean>;
 }
 
 /** Opens the engines, puts right what a crash left, and listens. Rejects with nothing half-started. */
@@ -32,7 +32,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     const host = config.server.listenAddr.host || 'localhost';
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
     app.get(PublicUrl).listeningAt(url);
-    return { url, reloadCertificate: () => reloadCertificate(app), close: () => app.close() };
+    return { url, close: () => app.close(), reload: () => reloadCertificate(app) };
   } catch (error) {
     await app.close();
     throw error;

@@ -1,9 +1,13 @@
+import type { CommanderError } from 'commander';
+
 /** 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 a service is unreachable. */
 export const EXIT = { done: 0, failed: 1, usage: 2, partly: 3, unreachable: 4 } as const;
 
-interface CommanderError extends Error {
-  readonly code: string;
-  readonly exitCode: number;
+/** Ends a command that has said on stdout or stderr already what there is to say. */
+export class CommandEnd extends Error {
+  constructor(readonly exitCode: number) {
+    super(`ended with ${exitCode}`);
+  }
 }
 
 function isCommanderError(error: unknown): error is CommanderError {
@@ -11,12 +15,13 @@ function isCommanderError(error: unknown): error is CommanderError {
 }
 
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandEnd) return error.exitCode;
   if (!isCommanderError(error)) return EXIT.failed;
   return error.exitCode === 0 ? EXIT.done : EXIT.usage;
 }
 
-/** Says on stderr what is wrong, one line a problem, without a stack trace. Commander has spoken for itself. */
+/** Says on stderr what is wrong, without a stack trace. Commander has spoken for itself. */
 export function reportFailure(error: unknown): void {
-  if (isCommanderError(error)) return;
+  if (isCommanderError(error) || error instanceof CommandEnd) return;
   process.stderr.write(`callfs: ${error instanceof Error ? error.message : String(error)}\n`);
 }

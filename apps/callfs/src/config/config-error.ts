@@ -6,7 +6,7 @@ export class ConfigError extends StartupError {
   constructor(readonly problems: readonly ConfigProblem[]) {
     super({
       kind: 'config',
-      key: problems[0]?.key ?? '',
+      key: '',
       reason: summary(problems),
       next: 'Correct it and check with "callfs config validate".',
     });

@@ -1,8 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
 import type { ServerConfig } from '../config/config';
+import { loadCertificate } from '../config/startup/certificate';
 
 /** PEM texts that were seen to belong together. */
 export interface CertificatePair {
@@ -16,10 +15,9 @@ export function speaksTls(server: Pick<ServerConfig, 'protocol' | 'certFile' | '
   return existsSync(server.certFile) && existsSync(server.keyFile);
 }
 
-/** Reads a certificate and its key and makes sure that they are a pair; rejects with what OpenSSL says otherwise. */
+/** Reads a certificate and its key and makes sure that they are a pair; rejects with a `StartupError` that says what is wrong. */
 export async function readCertificate(files: Pick<ServerConfig, 'certFile' | 'keyFile'>): Promise<CertificatePair> {
-  const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
-  createSecureContext({ cert, key });
+  const { cert, key } = loadCertificate(files);
   return { cert, key };
 }
 

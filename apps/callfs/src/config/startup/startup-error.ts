@@ -3,11 +3,11 @@ export type StartupKind = 'config' | 'address' | 'tls' | 'metadata' | 'locks' | 
 
 export interface StartupFailure {
   readonly kind: StartupKind;
-  /** The key of the configuration that it hangs on; empty when it is none alone. */
+  /** The key of the configuration that it hangs on; empty when it is none, or the reason names it. */
   readonly key: string;
   /** What happened, with the place and never with a secret: a sentence without its full stop, or several lines. */
   readonly reason: string;
-  /** What to do next: a sentence. */
+  /** What to do next: a sentence. Empty when the reason says it. */
   readonly next: string;
   readonly cause?: unknown;
 }
@@ -21,11 +21,16 @@ export class StartupError extends Error {
   readonly next: string;
 
   constructor({ kind, key, reason, next, cause }: StartupFailure) {
-    const named = key === '' || kind === 'config' ? reason : `${key}: ${reason}`;
-    super(named.includes('\n') ? `${named}\n${next}` : `${named}. ${next}`, cause === undefined ? undefined : { cause });
+    super(wording(key, reason, next), cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.key = key;
     this.reason = reason;
     this.next = next;
   }
+}
+
+function wording(key: string, reason: string, next: string): string {
+  const named = key === '' ? reason : `${key}: ${reason}`;
+  if (next === '') return named;
+  return reason.includes('\n') ? `${named}\n${next}` : `${named}. ${next}`;
 }
