@@ -74,7 +74,7 @@ function readSecrets(path: string): Secrets | undefined {
 function keepSecrets(directory: string, path: string): Secrets {
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
   try {
-    fs.mkdirSync(directory, { mode: 0o700, recursive: true });
+    if (!fs.existsSync(directory)) makeDirectory(directory);
     writeDurably(draft, `${JSON.stringify(newSecrets(), null, 2)}\n`);
     try {
       fs.linkSync(draft, path);
@@ -90,6 +90,15 @@ function keepSecrets(directory: string, path: string): Secrets {
   const kept = readSecrets(path);
   if (!kept) throw unusable(path, 'vanished while it was read', undefined);
   return kept;
+}
+
+function makeDirectory(path: string): void {
+  try {
+    fs.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another first start at the same moment.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 function writeDurably(path: string, text: string): void {

@@ -65,20 +65,16 @@ function sectionText(section: string, names: readonly KeyName[], chosen: Chosen)
 
 /** The explanation, and the key with its value; in a section without a value everything is a comment. */
 function keyText(section: string, name: KeyName, chosen: Chosen): string[] {
-  const { about, fallback, fallbackText } = definitionOf(name);
+  const { about, fallback } = definitionOf(name);
   // A key of `backend.s3` is written flat: a comment can then be uncommented by itself.
   const word = name === section ? name : name.slice(section.length + 1).replaceAll('.', '_');
   const indent = name === section ? '' : '  ';
-  const value = name in chosen ? chosen[name] : (fallback ?? (fallbackText && !fallbackText.includes(' ') ? '' : ''));
+  const value = name in chosen ? chosen[name] : fallback;
   const line = `${word}: ${inline(value)}`.trimEnd();
   return [`${indent}# ${about}`, `${indent}${name in chosen ? '' : '# '}${line}`];
 }
 
 function inline(value: unknown): string {
-  return stringify(value, {
-    collectionStyle: 'flow',
-    lineWidth: 0,
-    defaultStringType: 'QUOTE_DOUBLE',
-    defaultKeyType: 'PLAIN',
-  }).trim();
+  if (value === undefined) return '';
+  return stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim();
 }

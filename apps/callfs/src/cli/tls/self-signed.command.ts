@@ -35,7 +35,7 @@ export class SelfSignedCommand extends CommandRunner {
     return [...earlier, name];
   }
 
-  @Option({ flags: '--out <directory>', description: 'where to write the two files', defaultValue: '.' })
+  @Option({ flags: '--out <directory>', description: 'where to write the two files; made when it is missing', defaultValue: '.' })
   out(directory: string): string {
     return directory;
   }
@@ -65,7 +65,7 @@ function writePair(out: string, files: { certificate: string; key: string }, cer
       throw new Error(`${path} exists and is not overwritten. Remove it, or name another directory with --out.`);
   }
   try {
-    mkdirSync(out, { recursive: true });
+    if (!existsSync(out)) mkdirSync(out);
     writeFileSync(files.key, keyPem, { flag: 'wx', mode: 0o600 });
     try {
       writeFileSync(files.certificate, certificatePem, { flag: 'wx', mode: 0o644 });
