@@ -30,19 +30,26 @@ const NOT_PRINTABLE = /[\x7f-\u{10ffff}]/gu;
 export class AccessLog {
   private lastMs = 0;
   private lastTime = '';
+  private pending = '';
+  private readonly flush = (): void => {
+    const lines = this.pending;
+    this.pending = '';
+    this.log.stream.write(lines);
+  };
 
   constructor(private readonly log: Pick<Log, 'stream' | 'tellsInfo'>) {}
 
   write(entry: AccessEntry): void {
     if (!this.log.tellsInfo) return;
-    this.log.stream.write(
+    // What ends in the same turn is handed over at once: the stream measures everything it holds with each write.
+    if (this.pending === '') setImmediate(this.flush);
+    this.pending +=
       `{"level":"info","time":"${this.now()}","msg":"request","request_id":"${entry.requestId}","trace_id":"${entry.traceId}"` +
-        `,"method":"${entry.method}","path":${quoted(withoutToken(entry.path), PATH_MAX)},"status":${entry.status}` +
-        (entry.aborted ? ',"aborted":true' : '') +
-        `,"duration_ms":${entry.durationMs.toFixed(3)},"bytes_in":${entry.bytesIn},"bytes_out":${entry.bytesOut}` +
-        `,"user":${quoted(entry.user, USER_AGENT_MAX)},"remote_addr":${quoted(entry.remoteAddress, USER_AGENT_MAX)}` +
-        `,"user_agent":${quoted(entry.userAgent, USER_AGENT_MAX)}}\n`,
-    );
+      `,"method":"${entry.method}","path":${quoted(withoutToken(entry.path), PATH_MAX)},"status":${entry.status}` +
+      (entry.aborted ? ',"aborted":true' : '') +
+      `,"duration_ms":${Math.round(entry.durationMs * 1000) / 1000},"bytes_in":${entry.bytesIn},"bytes_out":${entry.bytesOut}` +
+      `,"user":${quoted(entry.user, USER_AGENT_MAX)},"remote_addr":${quoted(entry.remoteAddress, USER_AGENT_MAX)}` +
+      `,"user_agent":${quoted(entry.userAgent, USER_AGENT_MAX)}}\n`;
   }
 
   private now(): string {
