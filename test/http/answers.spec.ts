@@ -73,7 +73,7 @@ it('answers a bug with an id and nothing else, and logs the cause under that id'
     message: 'Something went wrong inside. Quote the request id to the operator.',
     request_id: answer.headers.get('x-request-id'),
   });
-  const line = shell.lines().find((entry) => entry.level === 'error' && entry.request_id === answer.json.request_id);
+  const line = await shell.line((entry) => entry.level === 'error' && entry.request_id === answer.json.request_id);
   expect(JSON.stringify(line)).toContain('the secret inside');
 });
 
@@ -82,7 +82,7 @@ it('keeps the cause of a 503 for the log and says when to come back', async () =
   expect(answer.status).toBe(503);
   expect(answer.text).not.toContain('the secret inside');
   expect(answer.headers.get('retry-after')).toBe('2');
-  const line = shell.lines().find((entry) => entry.level === 'error' && entry.request_id === answer.json.request_id);
+  const line = await shell.line((entry) => entry.level === 'error' && entry.request_id === answer.json.request_id);
   expect(JSON.stringify(line)).toContain('the secret inside');
 });
 

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { MetricsServer } from '../../apps/callfs/src/metrics/metrics-server';
-import { auth } from './support/shell';
+import { rawRequest } from '../support/raw';
+import { auth, seen } from './support/shell';
 import { ask, useShell } from './support/use-shell';
 
 const shell = useShell({ metrics: { listenAddr: { host: '127.0.0.1', port: 0 } } });
@@ -49,6 +51,18 @@ it('counts bytes of content and errors that are ours', async () => {
   expect(bytes).toContain('callfs_bytes_total{direction="in"} 3');
   expect(bytes.join('\n')).toMatch(/\{direction="out"\} \d{2,}/);
   expect(await samples('callfs_errors_total')).toEqual(['callfs_errors_total{component="http",error_type="INTERNAL_ERROR"} 1']);
+});
+
+it('says how many bodies are being received', async () => {
+  const receiving = once(seen, 'upload');
+  const socket = connect(shell.port, shell.host);
+  socket.write(rawRequest('PUT', '/v1/files/a', { ...auth, 'Content-Length': 10 }, 'abc'));
+  await receiving;
+  expect(await samples('callfs_uploads_in_flight')).toEqual(['callfs_uploads_in_flight 1']);
+  const failed = once(seen, 'upload failed');
+  socket.destroy();
+  await failed;
+  expect(await samples('callfs_uploads_in_flight')).toEqual(['callfs_uploads_in_flight 0']);
 });
 
 it('has every metric of the contract, with the figures of the process', async () => {

@@ -1,11 +1,32 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from '../../apps/callfs/src/app.module';
+import { loadConfig } from '../../apps/callfs/src/config/load-config';
+import { createHttpApp, listen } from '../../apps/callfs/src/http/server';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { CallfsAdapter } from '../../apps/callfs/src/http/callfs-adapter';
 import { ERROR_TABLE } from '../../apps/callfs/src/http/error-table';
 import { isDocumentation, readable } from '../../apps/callfs/src/http/openapi/document';
-import { ask, useShell } from './support/use-shell';
+import { ask } from './support/use-shell';
 
-const shell = useShell();
+const directory = mkdtempSync(join(tmpdir(), 'callfs-test-openapi-'));
+const shell = {} as { app: NestFastifyApplication; host: string; port: number };
+
+// The real application: what it has must be in its document.
+beforeAll(async () => {
+  const { config: embedded } = loadConfig({ cwd: directory, env: {} });
+  const config = { ...embedded, debug: { profiling: true }, log: { level: 'error', format: 'json' } } as const;
+  const app = await createHttpApp(AppModule.forRoot(config), config);
+  const { address: host, port } = await listen(app, { host: '127.0.0.1', port: 0 });
+  Object.assign(shell, { app, host, port });
+});
+afterAll(async () => {
+  await shell.app.close();
+  rmSync(directory, { recursive: true });
+});
 
 async function document(): Promise<OpenAPIObject> {
   return (await ask(shell, 'GET', '/docs-json')).json as unknown as OpenAPIObject;

@@ -64,7 +64,7 @@ it('breaks the connection of a client that does not read', async () => {
   socket.pause();
   socket.write(rawRequest('GET', '/v1/files/x?stream=200000000', auth));
   await once(socket, 'connect');
-  const line = await lineWith((entry) => entry.aborted === true && Number(entry.bytes_out) > 0);
+  const line = await shell.line((entry) => entry.aborted === true && Number(entry.bytes_out) > 0);
   expect(line.status).toBe(200);
   expect(Number(line.bytes_out)).toBeLessThan(200_000_000);
   socket.destroy();
@@ -87,11 +87,3 @@ it('keeps a connection for longer than the read timeout between two requests', a
   const { responses } = await rawExchange(shell, [request, () => sleep(READ_TIMEOUT_MS * 3), request], { responses: 2 });
   expect(responses.map(({ status }) => status)).toEqual([200, 200]);
 });
-
-async function lineWith(matches: (line: Readonly<Record<string, unknown>>) => boolean) {
-  for (;;) {
-    const found = shell.lines().find(matches);
-    if (found) return found;
-    await sleep(50);
-  }
-}

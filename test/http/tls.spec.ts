@@ -50,7 +50,7 @@ it('speaks TLS when the certificate is there, and tells browsers to come back th
   expect(response.headers['strict-transport-security']).toBe('max-age=31536000');
   response.resume();
   await once(response, 'end');
-  const line = shell.lineOf(response.headers['x-request-id'] as string);
+  const line = await shell.lineOf(response.headers['x-request-id'] as string);
   expect(line).toMatchObject({ status: 200, remote_addr: '127.0.0.1' });
 });
 

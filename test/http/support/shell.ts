@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Writable } from 'node:stream';
 import type { AddressInfo } from 'node:net';
 import { Controller, Delete, Get, Module, Patch, Post, Put, Req, Res } from '@nestjs/common';
@@ -131,8 +131,10 @@ export interface Shell {
   /** The log so far, a line an object. */
   lines(): LogLine[];
   text(): string;
+  /** The first line that is so, as soon as there is one. */
+  line(matches: (line: LogLine) => boolean): Promise<LogLine>;
   /** The access line of this request. */
-  lineOf(requestId: string | undefined): LogLine | undefined;
+  lineOf(requestId: string | undefined): Promise<LogLine>;
 }
 
 export interface ShellOptions {
@@ -143,9 +145,11 @@ export interface ShellOptions {
 /** Starts the HTTP side alone, over the probe controller. */
 export async function startShell(overrides: ShellOptions = {}): Promise<Shell> {
   let text = '';
+  const written = new EventEmitter();
   const output = new Writable({
     write(chunk: Buffer, _encoding, done) {
       text += chunk.toString();
+      written.emit('line');
       done();
     },
   });
@@ -184,12 +188,20 @@ export async function startShell(overrides: ShellOptions = {}): Promise<Shell> {
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line) as LogLine);
+  const line = async (matches: (line: LogLine) => boolean): Promise<LogLine> => {
+    for (;;) {
+      const found = lines().find(matches);
+      if (found !== undefined) return found;
+      await once(written, 'line');
+    }
+  };
   return {
     app,
     host: address.address,
     port: address.port,
     text: () => text,
     lines,
-    lineOf: (requestId) => lines().find((line) => line.msg === 'request' && line.request_id === requestId),
+    line,
+    lineOf: (requestId) => line(({ msg, request_id }) => msg === 'request' && request_id === requestId),
   };
 }

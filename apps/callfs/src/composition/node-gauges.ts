@@ -1,6 +1,6 @@
 import type { StorageProviders } from '@callfs/storage';
-import type { Gauge } from 'prom-client';
 import type { Metrics } from '../metrics/catalogue';
+import { onCollect } from '../metrics/on-collect';
 
 /** Gauges that are read when someone asks for the metrics: the bytes below each backend. */
 export function registerNodeGauges({ storageBytes }: Metrics, storage: StorageProviders): void {
@@ -12,8 +12,4 @@ export function registerNodeGauges({ storageBytes }: Metrics, storage: StoragePr
       gauge.set({ backend_type: provider.name, state: 'total' }, capacity.totalBytes);
     }
   });
-}
-
-function onCollect<L extends string>(gauge: Gauge<L>, collect: (gauge: Gauge<L>) => void | Promise<void>): void {
-  (gauge as Gauge<L> & { collect: () => void | Promise<void> }).collect = () => collect(gauge);
 }

@@ -38,6 +38,8 @@ export class CallfsAdapter extends FastifyAdapter {
   readonly front: HttpFront;
   /** Those that are open, upgraded ones included. */
   readonly connections: ReadonlySet<Socket>;
+  /** How many bodies are being received. */
+  readonly bodies: { readonly inFlight: number };
   /** Of a server that speaks TLS. */
   certificate: CertificateReload | undefined;
   private authenticator: RequestAuthenticator | undefined;
@@ -49,6 +51,7 @@ export class CallfsAdapter extends FastifyAdapter {
       heads: answerHeads(options.certificate !== undefined),
       readTimeoutMs: options.readTimeoutMs,
       writeTimeoutMs: options.writeTimeoutMs,
+      bodies: { inFlight: 0 },
     };
     const front = new HttpFront(settings);
     const connections = new Set<Socket>();
@@ -67,6 +70,7 @@ export class CallfsAdapter extends FastifyAdapter {
       },
     } as FastifyServerOptions);
     this.front = front;
+    this.bodies = settings.bodies;
     this.connections = connections;
     const fastify = this.getInstance<FastifyInstance>();
     for (const method of BODY_METHODS) fastify.addHttpMethod(method, { hasBody: false, overrideExisting: true });

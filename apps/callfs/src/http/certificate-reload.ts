@@ -2,6 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
 import type { Logger } from 'pino';
 import type { Gauge } from 'prom-client';
+import { onCollect } from '../metrics/on-collect';
 import { expiryOf, readCertificate, type CertificatePair } from './tls';
 
 /** Polled, not watched: certificates are often renewed by swapping a symbolic link, which watches do not see. */
@@ -32,8 +33,7 @@ export class CertificateReload {
     const files = [this.files.certFile, this.files.keyFile];
     for (const file of files) watchFile(file, { interval: POLL_MS, persistent: false }, this.onChange);
     this.server.once('close', () => files.forEach((file) => unwatchFile(file, this.onChange)));
-    const gauge = this.expiry as Gauge & { collect: () => void };
-    gauge.collect = () => gauge.set((this.expiresAtMs - Date.now()) / 1000);
+    onCollect(this.expiry, (gauge) => gauge.set((this.expiresAtMs - Date.now()) / 1000));
   }
 
   /** New connections get the pair as it is in the files now; those that are open keep theirs. Resolves to whether it was taken. */

@@ -13,6 +13,8 @@ export interface ExchangeSettings {
   readonly heads: AnswerHeads;
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
+  /** How many bodies are being received; for the metrics. */
+  readonly bodies: { inFlight: number };
 }
 
 /** What `http/` knows of one request beside Node's own objects; made before routing, dropped when the answer is out. */

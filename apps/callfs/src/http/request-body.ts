@@ -39,6 +39,7 @@ export async function* readBody(request: HttpRequest, maxBytes = 0): AsyncGenera
   const { readTimeoutMs, writeTimeoutMs } = exchange.settings;
   const { socket } = request.raw;
   if (readTimeoutMs !== writeTimeoutMs) socket.setTimeout(readTimeoutMs);
+  exchange.settings.bodies.inFlight++;
   exchange.awaitsBody = true;
   try {
     for await (const chunk of request.raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -52,6 +53,7 @@ export async function* readBody(request: HttpRequest, maxBytes = 0): AsyncGenera
     throw request.raw.complete || error instanceof CallfsError ? error : cutShort(error);
   } finally {
     exchange.awaitsBody = false;
+    exchange.settings.bodies.inFlight--;
     if (readTimeoutMs !== writeTimeoutMs) socket.setTimeout(writeTimeoutMs);
   }
   if (!request.raw.complete) throw cutShort();

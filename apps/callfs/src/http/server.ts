@@ -8,6 +8,7 @@ import type { CallfsConfig, ListenAddress } from '../config/config';
 import { AccessLog } from '../logging/access-log';
 import type { Log } from '../logging/log';
 import { Metrics } from '../metrics/catalogue';
+import { onCollect } from '../metrics/on-collect';
 import { HttpMetrics } from '../metrics/http-metrics';
 import { CallfsAdapter } from './callfs-adapter';
 import { CertificateReload } from './certificate-reload';
@@ -39,6 +40,7 @@ export async function createHttpApp(appModule: Type | DynamicModule, config: Cal
   const addresses = new RemoteAddress(server.trustedProxies);
   const recorder = new RequestRecorder(new AccessLog(log), new HttpMetrics(metrics), addresses, log.logger);
   adapter.connect(app.get(RequestAuthenticator), addresses, recorder);
+  onCollect(metrics.uploadsInFlight, (gauge) => gauge.set(adapter.bodies.inFlight));
   if (certificate !== undefined) {
     const server = adapter.server as https.Server;
     adapter.certificate = new CertificateReload(config.server, certificate, server, log.logger, metrics.certificateExpiry);
