@@ -9,14 +9,12 @@ import { delimiter, join } from 'node:path';
 export function requireTool(tool: string, packages: readonly string[] = [tool]): string {
   const found = findTool(tool);
   if (found) return found;
-  const command = `apt-get install --yes --no-install-recommends ${packages.join(' ')}`;
+  // Test files run at the same time: one installs, the others wait for it.
+  const command = `apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=600 ${packages.join(' ')}`;
   if (process.getuid?.() !== 0) throw new Error(`The tests need ${tool}. Install it: sudo ${command}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const run = (line: string): string => {
-    const result = spawnSync('sh', ['-c', line], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-    return result.status === 0 ? '' : result.stderr;
-  };
-  if (run(command) !== '' && run('apt-get update') === '') run(command);
+  const succeeds = (line: string): boolean => spawnSync('sh', ['-c', line], { env, stdio: 'ignore' }).status === 0;
+  if (!succeeds(command) && succeeds('apt-get update')) succeeds(command);
   const installed = findTool(tool);
   if (!installed) throw new Error(`The tests need ${tool}, and installing it failed. Try: ${command}`);
   return installed;

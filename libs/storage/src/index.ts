@@ -10,3 +10,5 @@ export {
 export { StorageProviders } from './storage-providers';
 export { StorageModule, type StorageModuleOptions } from './storage.module';
 export { openLocalfs, type LocalfsOptions, type LocalfsProvider } from './localfs/localfs-provider';
+export { openS3 } from './s3/open-s3';
+export type { S3Options } from './s3/s3-options';

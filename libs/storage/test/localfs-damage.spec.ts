@@ -247,12 +247,3 @@ describe('S1 what was planted in the root is not served', () => {
     }
   });
 });
-
-it('C3 a blob that is deleted while it is read is read to its end', async () => {
-  const content = pattern(LARGE);
-  const key = await store(content);
-  const body = await provider.read(key);
-  await provider.delete(key);
-  expect((await collect(body)).equals(content)).toBe(true);
-  expect(await failureOf(provider.read(key))).toMatchObject({ code: 'FILE_NOT_FOUND' });
-});

@@ -14,5 +14,6 @@ for (const durability of ['full', 'relaxed'] as const) {
     },
     close: async () => rmSync(root, { recursive: true }),
     countsDescriptors: true,
+    finishesDeletedReads: true,
   });
 }

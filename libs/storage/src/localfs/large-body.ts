@@ -1,7 +1,7 @@
 import type { ByteRange, StorageKey } from '@callfs/core';
-import { BLOCK_BYTES, blockCount, contentSizeOf } from './blob-format';
-import { type BufferPool, contentCapacity } from './buffer-pool';
-import { damagedBlob } from './localfs-errors';
+import { BLOCK_BYTES, blockCount, contentSizeOf } from '../blob-format';
+import { type BufferPool, contentCapacity } from '../buffer-pool';
+import { damagedBlob } from '../blob-errors';
 import type { OpenFile } from './open-file';
 import { SumReader, verifyBlocks } from './sum-reader';
 import type { SoundBlocks } from './verified-blocks';
@@ -70,9 +70,11 @@ export class LargeBody implements AsyncIterableIterator<Buffer> {
       if (!piece) return await this.return();
       const filled = await piece.filled;
       this.signal?.throwIfAborted();
+      if (this.ended) return { done: true, value: undefined };
       this.coming = this.start();
       if (filled < piece.length) throw damagedBlob(this.key, 'the file is truncated');
       await this.verify(piece);
+      if (this.ended) return { done: true, value: undefined };
       this.lent = piece.buffer;
       const from = Math.max(0, this.range.offset - piece.offset);
       return { done: false, value: piece.buffer.subarray(from, Math.min(piece.length, this.end - piece.offset)) };

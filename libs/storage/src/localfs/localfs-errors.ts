@@ -1,4 +1,4 @@
-import { CallfsError, type StorageKey } from '@callfs/core';
+import { CallfsError } from '@callfs/core';
 
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 /** SQLite opens the root's lock, and does not tell why it could not. */
@@ -16,27 +16,6 @@ export function storageFailure(doing: string, cause: unknown): CallfsError {
 /** `ENOENT` and its like; undefined for anything that did not come from the system. */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-}
-
-export function noSuchBlob(key: StorageKey, cause?: unknown): CallfsError {
-  return new CallfsError('FILE_NOT_FOUND', 'The storage does not have this content.', {
-    cause: cause ?? new Error(`no blob ${key}`),
-  });
-}
-
-/** The bytes on the disk are not those that were written. */
-export function damagedBlob(key: StorageKey, what: string): CallfsError {
-  return new CallfsError(
-    'BACKEND_UNAVAILABLE',
-    'The stored content is damaged and is not served. Restore the file from a copy.',
-    {
-      cause: new Error(`blob ${key}: ${what}`),
-    },
-  );
-}
-
-export function timedOut(doing: string, timeoutMs: number): CallfsError {
-  return new CallfsError('BACKEND_UNAVAILABLE', `The storage did not ${doing} within ${timeoutMs} ms. Try again later.`);
 }
 
 export function notADirectory(root: string): CallfsError {

@@ -11,8 +11,8 @@ import {
   type StoredObject,
   type WriteOptions,
 } from '../storage-provider';
-import { contentSizeOf } from './blob-format';
-import { BufferPool } from './buffer-pool';
+import { contentSizeOf } from '../blob-format';
+import { BufferPool } from '../buffer-pool';
 import { errnoOf, storageFailure } from './localfs-errors';
 import { readBlob, readSize, type ReadResources } from './localfs-read';
 import { BlobWriter } from './localfs-write';

@@ -1,10 +1,11 @@
 import * as fs from 'node:fs';
 import type { ByteRange, StorageKey } from '@callfs/core';
 import type { BlobBody, ReadOptions } from '../storage-provider';
-import { BLOCK_BYTES, blockCount, fileSizeOf, FOOTER_BYTES, readFooter, SUM_BYTES } from './blob-format';
-import type { BufferPool } from './buffer-pool';
+import { BLOCK_BYTES, blockCount, fileSizeOf, FOOTER_BYTES, readFooter, SUM_BYTES } from '../blob-format';
+import type { BufferPool } from '../buffer-pool';
 import { LargeBody } from './large-body';
-import { damagedBlob, errnoOf, noSuchBlob, storageFailure } from './localfs-errors';
+import { damagedBlob, noSuchBlob } from '../blob-errors';
+import { errnoOf, storageFailure } from './localfs-errors';
 import { OpenFile } from './open-file';
 import { verifyBlocks } from './sum-reader';
 import type { SoundBlocks, VerifiedBlocks } from './verified-blocks';

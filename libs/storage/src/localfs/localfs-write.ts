@@ -1,8 +1,8 @@
-import { CallfsError, type StorageKey } from '@callfs/core';
+import type { StorageKey } from '@callfs/core';
 import { BodySource } from '../body-source';
 import type { StoredObject, WriteOptions } from '../storage-provider';
-import { BLOCK_BYTES, blockCount, FOOTER_BYTES, SUM_BYTES, writeFooter, writeSums } from './blob-format';
-import { type BufferPool, contentCapacity } from './buffer-pool';
+import { BlockSums } from '../block-sums';
+import { type BufferPool, contentCapacity, SMALL_CONTENT_BYTES } from '../buffer-pool';
 import type { OpenFile } from './open-file';
 
 /** Unsynced bytes that a write leaves to its final sync: what a slow disk writes well within the timeout. */
@@ -18,7 +18,7 @@ export class BlobWriter {
   private position = 0;
   private buffer: Buffer | undefined;
   private filled = 0;
-  private sums = Buffer.alloc(0);
+  private readonly sums = new BlockSums();
   private writing: Promise<void> = Promise.resolve();
   private syncing: Promise<void> | undefined;
   private unsynced = 0;
@@ -32,16 +32,12 @@ export class BlobWriter {
 
   /** Writes the whole of `body` and what belongs behind it; synced when it resolves, if that is wanted. */
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<StoredObject> {
-    const source = new BodySource(body, options.signal);
+    const source = new BodySource(body, options);
     try {
-      for (let chunk = await source.next(); chunk; chunk = await source.next()) {
-        if (options.size !== undefined && this.size + chunk.length > options.size) throw wrongLength(options.size, 'more');
-        await this.append(chunk);
-      }
+      for (let chunk = await source.next(); chunk; chunk = await source.next()) await this.append(chunk);
     } finally {
       source.close();
     }
-    if (options.size !== undefined && this.size < options.size) throw wrongLength(options.size, `only ${this.size}`);
     await this.finish(key);
     options.signal?.throwIfAborted();
     return { key, size: this.size };
@@ -76,7 +72,7 @@ export class BlobWriter {
     const buffer = this.buffer;
     if (!buffer) return;
     const content = buffer.subarray(0, this.filled);
-    this.addSums(content);
+    this.sums.add(content);
     await this.writing;
     await this.limitUnsynced(content.length);
     this.writing = this.file.write(content, this.position).then(() => {
@@ -90,17 +86,6 @@ export class BlobWriter {
     this.filled = 0;
   }
 
-  private addSums(content: Buffer): void {
-    const at = blockCount(this.position) * SUM_BYTES;
-    const end = at + blockCount(content.length) * SUM_BYTES;
-    if (end > this.sums.length) {
-      const grown = Buffer.alloc(Math.max(end, 2 * this.sums.length, 1024));
-      this.sums.copy(grown);
-      this.sums = grown;
-    }
-    writeSums(content, this.sums, at);
-  }
-
   /** Has the disk work while the body comes, and a body that outruns it wait. */
   private async limitUnsynced(bytes: number): Promise<void> {
     this.unsynced += bytes;
@@ -112,28 +97,23 @@ export class BlobWriter {
   }
 
   private async finish(key: StorageKey): Promise<void> {
-    const sumsLength = blockCount(this.size) * SUM_BYTES;
-    const isWhole = this.position === 0 && this.filled <= BLOCK_BYTES;
+    const isWhole = this.position === 0 && this.filled <= SMALL_CONTENT_BYTES;
     const last = (this.buffer ??= this.take());
     const content = last.subarray(0, this.filled);
-    this.addSums(content);
+    this.sums.add(content);
+    const { trailerLength } = this.sums;
     await this.writing;
-    const trailer = isWhole
-      ? last.subarray(this.filled, this.filled + sumsLength + FOOTER_BYTES)
-      : Buffer.allocUnsafe(sumsLength + FOOTER_BYTES);
-    this.sums.copy(trailer, 0, 0, sumsLength);
-    writeFooter(trailer.subarray(sumsLength), key, this.size);
     if (isWhole) {
-      await this.file.write(last.subarray(0, this.filled + trailer.length), 0);
+      const whole = last.subarray(0, this.filled + trailerLength);
+      this.sums.writeTrailer(whole.subarray(this.filled), key);
+      await this.file.write(whole, 0);
     } else {
+      const trailer = Buffer.allocUnsafe(trailerLength);
+      this.sums.writeTrailer(trailer, key);
       await this.file.write(content, this.position);
       await this.file.write(trailer, this.size);
     }
     await this.syncing;
     if (this.durable) await this.file.sync();
   }
-}
-
-function wrongLength(size: number, came: string): CallfsError {
-  return new CallfsError('CONTENT_LENGTH_MISMATCH', `The body was announced as ${size} bytes, but ${came} came. Send it again.`);
 }

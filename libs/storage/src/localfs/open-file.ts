@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
-import { storageFailure, timedOut } from './localfs-errors';
+import { timedOut } from '../blob-errors';
+import { storageFailure } from './localfs-errors';
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
 

@@ -1,6 +1,6 @@
-import { blockCount, contentSizeOf, firstDamagedBlock, FOOTER_BYTES, readFooter, SUM_BYTES } from './blob-format';
+import { blockCount, contentSizeOf, firstDamagedBlock, FOOTER_BYTES, readFooter, SUM_BYTES } from '../blob-format';
 import type { StorageKey } from '@callfs/core';
-import { damagedBlob } from './localfs-errors';
+import { damagedBlob } from '../blob-errors';
 import type { OpenFile } from './open-file';
 import type { SoundBlocks } from './verified-blocks';
 

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { newStorageKey } from '@callfs/core';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fileSizeOf } from './blob-format';
+import { fileSizeOf } from '../blob-format';
 import { VerifiedBlocks } from './verified-blocks';
 
 const WRITTEN = 1_000_000;

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import type { StorageKey } from '@callfs/core';
-import { blockCount } from './blob-format';
+import { blockCount } from '../blob-format';
 
 /** So long a block that was found sound is handed on again unverified. */
 const TRUST_MS = 10_000;

@@ -16,6 +16,8 @@ export interface StorageProviderHarness {
   readonly sizes?: readonly number[];
   /** Whether the provider's descriptors come back at once: sockets that are kept alive do not. */
   readonly countsDescriptors: boolean;
+  /** Whether an object that is deleted while it is read is read to its end. */
+  readonly finishesDeletedReads: boolean;
 }
 
 /** What every `StorageProvider` has to pass. */
@@ -275,6 +277,15 @@ export function storageProviderSuite(name: string, harness: StorageProviderHarne
         await provider.delete(key);
         await provider.delete(newStorageKey());
         await expectNothingOf(key);
+      });
+
+      it.runIf(harness.finishesDeletedReads)('C3 what is deleted while it is read is read to its end', async () => {
+        const content = pattern(3 * MIB, 17);
+        const key = await store(content);
+        const body = await provider.read(key);
+        await provider.delete(key);
+        expect(sha256(await collect(body))).toBe(sha256(content));
+        expect(await failureOf(provider.read(key))).toMatchObject({ code: 'FILE_NOT_FOUND' });
       });
 
       it('deletes what is not settled yet', async () => {

@@ -1,0 +1,19 @@
+export interface S3Options {
+  readonly bucketName: string;
+  readonly region: string;
+  /** Absent: Amazon's own, by region. */
+  readonly endpoint?: string;
+  /** Both or neither; without them the SDK looks where it usually does (instance role, profile). */
+  readonly accessKey?: string;
+  readonly secretKey?: string;
+  readonly forcePathStyle: boolean;
+  /** `AES256`, `aws:kms`, … */
+  readonly serverSideEncryption?: string;
+  readonly kmsKeyId?: string;
+  /** A canned ACL, `private` for one. */
+  readonly acl?: string;
+  /** How long one request, or a transfer, may stand still. */
+  readonly fileOpTimeoutMs: number;
+  /** Memory for parts on their way, of all uploads together. */
+  readonly uploadBufferBytes?: number;
+}

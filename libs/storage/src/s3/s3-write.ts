@@ -1,0 +1,190 @@
+import type { CompletedPart } from '@aws-sdk/client-s3';
+import { CallfsError, type StorageKey } from '@callfs/core';
+import { BLOCK_BYTES } from '../blob-format';
+import { BlockSums } from '../block-sums';
+import { BodySource } from '../body-source';
+import type { StoredObject, WriteOptions } from '../storage-provider';
+import type { ByteBudget } from './byte-budget';
+import { s3Failure } from './s3-errors';
+import type { S3Requests } from './s3-requests';
+
+const MIB = 1024 * 1024;
+/** Whole blocks, and more than the 5 MiB that S3 asks of all parts but the last. */
+const PART_BYTES = 8 * MIB;
+export const MAX_PART_BYTES = 64 * MIB;
+const MAX_PARTS = 10_000;
+/** Parts of one upload that are on their way at once. */
+const PARTS_IN_FLIGHT = 4;
+
+/**
+ * Sends a body as one object: at once when it fits a part, else in parts that fill while earlier ones are on their way.
+ * A part is memory, so that a failed request can be made again; all uploads share one budget for it.
+ */
+export class ObjectWriter {
+  private readonly sums = new BlockSums();
+  private readonly failure = new AbortController();
+  private readonly signal: AbortSignal;
+  private readonly parts: Promise<CompletedPart>[] = [];
+  private readonly inFlight = new Set<Promise<unknown>>();
+  private upload: string | undefined;
+  private isInParts = false;
+  private beganTwice = false;
+  private buffer: Buffer | undefined;
+  private filled = 0;
+  private size = 0;
+
+  constructor(
+    private readonly requests: S3Requests,
+    private readonly budget: ByteBudget,
+    private readonly key: StorageKey,
+    private readonly object: string,
+    private readonly options: WriteOptions,
+  ) {
+    this.signal = options.signal ? AbortSignal.any([options.signal, this.failure.signal]) : this.failure.signal;
+  }
+
+  async write(body: AsyncIterable<Uint8Array>): Promise<StoredObject> {
+    try {
+      await this.take(body);
+      await this.finish();
+      this.signal.throwIfAborted();
+      return { key: this.key, size: this.size };
+    } catch (error) {
+      await this.discard(error);
+      throw error;
+    } finally {
+      if (this.buffer) this.budget.release(this.buffer.length);
+    }
+  }
+
+  private async take(body: AsyncIterable<Uint8Array>): Promise<void> {
+    const source = new BodySource(body, { size: this.options.size, signal: this.signal });
+    try {
+      for (let chunk = await source.next(); chunk; chunk = await source.next()) await this.append(chunk);
+    } finally {
+      source.close();
+    }
+  }
+
+  private async append(chunk: Uint8Array): Promise<void> {
+    for (let taken = 0; taken < chunk.length;) {
+      if (this.buffer && this.filled === this.buffer.length) await this.sendPart();
+      const buffer = (this.buffer ??= await this.newPart());
+      const piece = chunk.subarray(taken, taken + buffer.length - this.filled);
+      buffer.set(piece, this.filled);
+      this.filled += piece.length;
+      this.size += piece.length;
+      taken += piece.length;
+    }
+  }
+
+  /** Memory for the next part. It is the system's until it is written to, so that a slow body occupies what has come. */
+  private async newPart(): Promise<Buffer> {
+    const length = this.partLength();
+    await this.budget.acquire(length, this.signal);
+    return Buffer.allocUnsafeSlow(length);
+  }
+
+  private partLength(): number {
+    const { size } = this.options;
+    const left = size === undefined ? Infinity : size - this.size;
+    if (this.upload === undefined && left <= PART_BYTES) return Math.max(left, BLOCK_BYTES);
+    // Of a body of unknown length the parts grow: 10,000 of them are to be enough.
+    const wanted = size === undefined ? PART_BYTES * 2 ** Math.floor(this.parts.length / 1000) : size / (MAX_PARTS - 1);
+    return Math.min(MAX_PART_BYTES, Math.max(PART_BYTES, Math.ceil(wanted / PART_BYTES) * PART_BYTES));
+  }
+
+  /** Starts to send the full buffer. */
+  private async sendPart(): Promise<void> {
+    const buffer = this.buffer;
+    if (!buffer) return;
+    this.buffer = undefined;
+    const content = buffer.subarray(0, this.filled);
+    this.filled = 0;
+    try {
+      if (this.parts.length >= MAX_PARTS - 1) throw tooLarge(this.size);
+      this.sums.add(content);
+      this.upload ??= await this.begin();
+      while (this.inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(this.inFlight);
+      this.signal.throwIfAborted();
+    } catch (error) {
+      this.budget.release(buffer.length);
+      throw error;
+    }
+    this.send(content, () => this.budget.release(buffer.length));
+  }
+
+  /** Not cut short by the signal: an upload whose id never came could not be aborted. */
+  /** Not cut short by the signal: an upload whose id never came could not be aborted. */
+  private async begin(): Promise<string> {
+    this.isInParts = true;
+    const { upload, attempts } = await this.requests.createUpload(this.object).catch((error: unknown) => {
+      throw s3Failure('begin an upload', error);
+    });
+    this.beganTwice = attempts > 1;
+    return upload;
+  }
+
+  /** A part that fails ends the upload, also while the body is waited for. */
+  private send(content: Buffer, release: () => void): void {
+    const part = this.requests.putPart(this.object, this.upload ?? '', this.parts.length + 1, content, this.signal);
+    const settled = part
+      .catch((error: unknown) => this.failure.abort(s3Failure('take a part', error)))
+      .finally(() => {
+        this.inFlight.delete(settled);
+        release();
+      });
+    this.inFlight.add(settled);
+    this.parts.push(part);
+  }
+
+  private async finish(): Promise<void> {
+    const content = this.buffer?.subarray(0, this.filled) ?? Buffer.alloc(0);
+    this.sums.add(content);
+    const trailer = Buffer.allocUnsafe(this.sums.trailerLength);
+    this.sums.writeTrailer(trailer, this.key);
+    const last = Buffer.concat([content, trailer]);
+    if (this.upload === undefined) return this.putWhole(last);
+    this.send(last, () => undefined);
+    await Promise.all(this.inFlight);
+    this.signal.throwIfAborted();
+    const parts = await Promise.all(this.parts);
+    await this.requests.completeUpload(this.object, this.upload, parts).catch((error: unknown) => {
+      throw s3Failure('complete an upload', error);
+    });
+    if (this.beganTwice) await ignoreFailure(this.abortUploads());
+  }
+
+  /** Not cut short by the signal: whether the server had it already would be unknown, and it might appear later. */
+  private async putWhole(body: Buffer): Promise<void> {
+    this.signal.throwIfAborted();
+    await this.requests.put(this.object, body).catch((error: unknown) => {
+      throw s3Failure('take an object', error);
+    });
+  }
+
+  /** Leaves nothing: the parts on their way first, for one that arrives after the abort would stay. */
+  private async discard(error: unknown): Promise<void> {
+    this.failure.abort(error);
+    await Promise.all(this.inFlight);
+    if (this.isInParts) await ignoreFailure(this.abortUploads());
+    await ignoreFailure(this.requests.delete(this.object));
+  }
+
+  /** All of this key: one that the server began without our hearing of it as well. */
+  private async abortUploads(): Promise<void> {
+    for await (const { object, upload } of this.requests.uploads(this.object)) await this.requests.abortUpload(object, upload);
+  }
+}
+
+/** What cannot be removed now is found later: an unfinished upload by its age, an object by the sweep over `list`. */
+async function ignoreFailure(removal: Promise<void>): Promise<void> {
+  await removal.catch(() => undefined);
+}
+
+function tooLarge(size: number): CallfsError {
+  return new CallfsError(
+    'PAYLOAD_TOO_LARGE',
+    `The object storage takes no body of more than about ${size} bytes in ${MAX_PARTS} parts.`,
+  );
+}

@@ -1,0 +1,61 @@
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import type { S3Options } from '@callfs/storage';
+import { S3Server } from '../../../test/support/s3';
+
+const BUCKET = 'callfs-blobs';
+
+/** A bucket on a server of its own, and a look at it past our provider. */
+export class TestBucket {
+  private constructor(
+    readonly server: S3Server,
+    private readonly client: S3Client,
+  ) {}
+
+  static async start(): Promise<TestBucket> {
+    const server = await S3Server.start();
+    const { endpoint, region, accessKey, secretKey } = server;
+    const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
+    const client = new S3Client({
+      endpoint,
+      region,
+      credentials,
+      forcePathStyle: true,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+    });
+    await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+    return new TestBucket(server, client);
+  }
+
+  options(overrides: Partial<S3Options> = {}): S3Options {
+    const { endpoint, region, accessKey, secretKey } = this.server;
+    const base = { bucketName: BUCKET, endpoint, region, accessKey, secretKey, forcePathStyle: true, fileOpTimeoutMs: 10_000 };
+    return { ...base, ...overrides };
+  }
+
+  /** Objects that are no blobs, and uploads that were not completed. */
+  async leftovers(): Promise<string[]> {
+    const { Uploads = [] } = await this.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
+    const { Contents = [] } = await this.client.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: 'probes/' }));
+    return [...Uploads, ...Contents].map(({ Key = '' }) => Key);
+  }
+
+  /** Replaces what is stored under a key. */
+  async tamper(key: string, change: (bytes: Buffer) => Buffer): Promise<void> {
+    const object = { Bucket: BUCKET, Key: `blobs/${key}` };
+    const { Body } = await this.client.send(new GetObjectCommand(object));
+    const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+    await this.client.send(new PutObjectCommand({ ...object, Body: change(bytes) }));
+  }
+
+  async stop(): Promise<void> {
+    this.client.destroy();
+    await this.server.stop();
+  }
+}

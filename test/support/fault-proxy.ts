@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import {
+  createServer,
+  request as ask,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface SeenRequest {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** What goes wrong: another answer, a connection that ends, or stalls, after so many bytes of the answer's body, silence. */
+export type Fault =
+  | { readonly status: number; readonly body: string }
+  | { readonly cutAfter: number }
+  | { readonly stallAfter: number }
+  | 'silence';
+
+/** Stands between a client and an HTTP server and does to single requests what networks and servers do. */
+export class FaultProxy {
+  readonly seen: SeenRequest[] = [];
+  /** Decides for each request; undefined lets it pass. */
+  fault: (request: SeenRequest) => Fault | undefined = () => undefined;
+  private readonly server: Server;
+
+  private constructor(private readonly targetPort: number) {
+    this.server = createServer((request, response) => this.handle(request, response));
+  }
+
+  static async start(targetPort: number): Promise<FaultProxy> {
+    const proxy = new FaultProxy(targetPort);
+    proxy.server.listen(0, '127.0.0.1');
+    await once(proxy.server, 'listening');
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private handle(request: IncomingMessage, response: ServerResponse): void {
+    const seen = { method: request.method ?? '', path: request.url ?? '', headers: request.headers };
+    this.seen.push(seen);
+    const fault = this.fault(seen);
+    if (fault === 'silence') return void request.resume();
+    if (fault && 'status' in fault) {
+      request.resume().on('end', () => response.writeHead(fault.status, { 'content-type': 'application/xml' }).end(fault.body));
+      return;
+    }
+    const onward = ask({ host: '127.0.0.1', port: this.targetPort, method: seen.method, path: seen.path, headers: seen.headers });
+    onward.on('error', () => response.destroy());
+    response.on('close', () => onward.destroy());
+    onward.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      if (fault) passSome(answer, response, fault);
+      else answer.pipe(response);
+    });
+    request.pipe(onward);
+  }
+}
+
+function passSome(answer: IncomingMessage, response: ServerResponse, fault: { cutAfter: number } | { stallAfter: number }): void {
+  let left = 'cutAfter' in fault ? fault.cutAfter : fault.stallAfter;
+  answer.on('error', () => undefined);
+  answer.on('data', (chunk: Buffer) => {
+    const part = chunk.subarray(0, left);
+    left -= part.length;
+    response.write(part, () => {
+      if (left === 0 && 'cutAfter' in fault) response.destroy();
+    });
+    if (left === 0) answer.removeAllListeners('data').pause();
+  });
+}
