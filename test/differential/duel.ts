@@ -1,5 +1,4 @@
-import type { Random } from '../support/random';
-import { Generator, type Seen } from './generator';
+import type { Generator, Seen } from './generator';
 import type { Operation, Outcome, Run, Side, Snapshot } from './operation';
 import { scriptOf } from './script';
 import { shrink } from './shrink';
@@ -30,9 +29,8 @@ export class Duel {
   ) {}
 
   /** Random operations in runs of their own. Throws with a minimal script when the sides disagree. */
-  async random(random: Random, count: number): Promise<Map<string, number>> {
+  async random(generator: Generator, count: number): Promise<Map<string, number>> {
     const tally = new Map<string, number>();
-    const generator = new Generator(random);
     for (let done = 0; done < count; done += RUN_LENGTH) {
       const run = await this.begin();
       generator.restart();

@@ -57,7 +57,11 @@ export interface Seen {
 export class Generator {
   private first: Operation[] = [];
 
-  constructor(private readonly random: Random) {}
+  /** Without `setidFiles`, nothing but new directories gets setuid or setgid. */
+  constructor(
+    private readonly random: Random,
+    private readonly setidFiles: boolean,
+  ) {}
 
   /** A new run: the tree is empty. */
   restart(): void {
@@ -76,7 +80,7 @@ export class Generator {
     switch (kind) {
       case 'post':
       case 'put':
-        return { kind, by, path, body: this.body(), ...(this.chance(0.2) ? { mode: this.mode() } : {}) };
+        return { kind, by, path, body: this.body(), ...(this.chance(0.2) ? { mode: this.fileMode() } : {}) };
       case 'get':
         return { kind, by, path: this.maybeSlash(path) };
       case 'stat':
@@ -107,7 +111,7 @@ export class Generator {
       case 'symlink':
         return { kind, by, path, target: this.target(seen, run) };
       case 'chmod':
-        return { kind, by, path: this.chance(0.05) ? '/' : path, mode: this.mode() };
+        return { kind, by, path: this.chance(0.05) ? '/' : path, mode: this.fileMode() };
       case 'chown':
         return { kind, by, path, ...this.owners(), follow: this.chance(0.7) };
       case 'utimes':
@@ -160,6 +164,10 @@ export class Generator {
     const setuid = this.chance(0.12) ? 0o4000 : 0;
     const setgid = this.chance(0.2) ? 0o2000 : 0;
     return this.chance(0.15) ? setuid | setgid | 0o1000 | (bits & 0o775) : setuid | setgid | bits;
+  }
+
+  private fileMode(): number {
+    return this.setidFiles ? this.mode() : this.mode() & 0o1777;
   }
 
   private target(seen: readonly Seen[], { root }: Run): string {

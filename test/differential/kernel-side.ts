@@ -1,8 +1,9 @@
 import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DIRECTORY_PREFIX } from '../support/server';
 import type { Operation, Outcome, Run, Side, Snapshot } from './operation';
 import { DIFFERENTIAL_USERS } from './users';
 
@@ -61,15 +62,24 @@ export class KernelSide implements Side {
     private readonly users: ReadonlyMap<string, KernelUser>,
   ) {}
 
-  /** Throws with what to do when this machine does not let us become other users. */
+  /** Throws with what to do when we may not become other users. */
   static async start(): Promise<KernelSide> {
     requireOtherUsers();
-    const home = mkdtempSync(join(baseDirectory(), 'callfs-diff-'));
+    const home = mkdtempSync(join(baseDirectory(), DIRECTORY_PREFIX));
     chmodSync(home, 0o755);
     const users = new Map<string, KernelUser>();
     users.set('root', await KernelUser.start({ uid: 0, gid: 0, groups: [], umask: '0022' }));
     for (const user of DIFFERENTIAL_USERS) users.set(user.name, await KernelUser.start(user));
     return new KernelSide(home, users);
+  }
+
+  /**
+   * Whether setuid and setgid stay on a file that root writes to. Not in a user namespace, rootless containers included:
+   * the kernel asks for the capability outside (`file_remove_privs`), where this root is anybody.
+   */
+  async keepsPrivileges(): Promise<boolean> {
+    const { value } = await this.user('root').ask({ kind: 'probe', path: `${this.home}/probe` });
+    return value === 'kept';
   }
 
   async begin({ outermost, root }: Run): Promise<void> {
@@ -92,8 +102,9 @@ export class KernelSide implements Side {
   }
 
   async stop(): Promise<void> {
+    // By the root that made it, which may be one of a namespace only.
+    await this.user('root').ask({ kind: 'discard', paths: [this.home] });
     for (const user of this.users.values()) await user.stop();
-    rmSync(this.home, { recursive: true, force: true });
   }
 
   /** `rm -r` that removes all or nothing: tried on a likeness first, then done by root if nothing was refused. */
@@ -127,8 +138,8 @@ function requireOtherUsers(): void {
   if (process.getuid?.() === 0) return;
   if (spawnSync('unshare', [...NAMESPACE, 'true'], { stdio: 'ignore' }).status === 0) return;
   throw new Error(
-    'The differential test does operations as several users, which takes root: sudo npm test. (Without root it would do ' +
-      'with "unshare --user --map-auto" of util-linux 2.38, newuidmap, and a range for you in /etc/subuid and /etc/subgid.)',
+    'The differential test does operations as several users, which takes root: sudo npm test. (Without root it does less, with ' +
+      '"unshare --map-auto" of util-linux 2.38, newuidmap of the package uidmap, and a range in /etc/subuid and /etc/subgid.)',
   );
 }
 

@@ -332,6 +332,13 @@ const operations = {
 
   // For the superuser, who keeps the house.
 
+  probe({ path }) {
+    create(path, '', 0o6755);
+    put(path, 'x');
+    const kept = (fs.statSync(path).mode & 0o6000) === 0o6000;
+    fs.unlinkSync(path);
+    return { status: 200, value: kept ? 'kept' : 'lost' };
+  },
   begin({ directories }) {
     directories.forEach((directory) => fs.mkdirSync(directory, 0o755));
     fs.chmodSync(directories.at(-1), 0o777);
