@@ -289,11 +289,6 @@ auth:
     ],
     ['no key at all', { auth: { api_keys: [] } }, 'auth.api_keys: is missing'],
     ['https without files', { server: { protocol: 'https' } }, 'server.cert_file: the file'],
-    [
-      'a certificate that is named and not there',
-      { server: { protocol: 'auto', cert_file: 'no.crt' } },
-      'server.cert_file: the file',
-    ],
     ['s3 without a bucket', { backend: { default_backend: 's3' } }, 'backend.s3.bucket_name: is missing'],
     [
       'half of the s3 credentials',
@@ -375,12 +370,22 @@ auth:
   });
 });
 
+it('wants both the certificate and its key, or neither', () => {
+  writeFileSync(join(dir, 'server.crt'), '');
+  expect(problems({ server: { protocol: 'auto' } })).toEqual([
+    expect.stringMatching(/^server\.key_file: the file .*server\.key does not exist; either both/),
+  ]);
+  writeFileSync(join(dir, 'server.key'), '');
+  expect(problems({ server: { protocol: 'auto' } })).toEqual([]);
+});
+
 describe('warnings', () => {
   const secure = { server: { external_url: 'https://files.example.com', listen_addr: ':1' } };
   it.each<[string, Tree, string[]]>([
     ['plain http that others can reach', { server: { listen_addr: ':1' } }, ['server.listen_addr']],
     ['plain http behind a TLS proxy', secure, []],
     ['plain http on this machine', {}, []],
+    ['a certificate that is named and not there', { server: { protocol: 'auto', cert_file: 'no.crt' } }, ['server.cert_file']],
     [
       'a certificate for which peers are not checked',
       { backend: { internal_proxy_skip_tls_verify: true } },

@@ -15,13 +15,16 @@ function judgeCertificate(judgement: Judgement): void {
   if (protocol === 'http') return warnOfPlainHttp(judgement);
   const files = (['server.cert_file', 'server.key_file'] as const).map((name) => ({ name, path: resolve(base, values[name]) }));
   const missing = files.filter(({ path }) => !existsSync(path));
-  if (protocol === 'auto' && missing.length === 2 && !files.some(({ name }) => judgement.isGiven(name)))
+  if (protocol === 'auto' && missing.length === files.length) {
+    for (const { name, path } of missing.filter(({ name }) => judgement.isGiven(name)))
+      judgement.warn(name, `the file ${printable(path)} does not exist, so this server speaks plain HTTP`);
     return warnOfPlainHttp(judgement);
-  for (const { name, path } of missing) {
-    const both = 'either both the certificate and its key must be there, or, with server.protocol: http, neither';
-    const next = protocol === 'https' ? 'server.protocol is https; "callfs tls self-signed" makes a pair for development' : both;
-    judgement.refuse(name, `the file ${printable(path)} does not exist; ${next}`);
   }
+  const next =
+    protocol === 'https'
+      ? 'server.protocol is https; "callfs tls self-signed" makes a pair for development'
+      : 'either both the certificate and its key must be there, or neither';
+  for (const { name, path } of missing) judgement.refuse(name, `the file ${printable(path)} does not exist; ${next}`);
 }
 
 function warnOfPlainHttp({ values, warn }: Judgement): void {

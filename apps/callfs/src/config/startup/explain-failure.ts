@@ -24,11 +24,10 @@ export function explainFailure(error: unknown, config: CallfsConfig): StartupErr
 function explainFile(error: unknown, causes: readonly NativeCause[], config: CallfsConfig): StartupError | undefined {
   const { metadataStore, backend } = config;
   const isBelow = (directory: string) => causes.some(({ path }) => path !== undefined && isWithin(path, directory));
-  if (metadataStore.type === 'sqlite') {
-    const isSqlite = causes.some(({ code }) => code.startsWith('SQLITE_'));
-    if (isSqlite || isBelow(dirname(metadataStore.sqlitePath))) return explainMetadata(metadataStore, causes, error);
-  }
-  return isBelow(backend.localfsRootPath) ? explainStorage(backend, causes, error) : undefined;
+  const isSqlite = causes.some(({ code }) => code.startsWith('SQLITE_'));
+  if (!isSqlite && isBelow(backend.localfsRootPath)) return explainStorage(backend, causes, error);
+  const isMetadata = metadataStore.type === 'sqlite' && (isSqlite || isBelow(dirname(metadataStore.sqlitePath)));
+  return isMetadata ? explainMetadata(metadataStore, causes, error) : undefined;
 }
 
 /** Also when `directory` is missing and the call failed on one above it, as a recursive mkdir does. */

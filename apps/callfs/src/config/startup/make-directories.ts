@@ -7,8 +7,8 @@ import type { CallfsConfig } from '../config';
  * Throws the system's error, with the path.
  */
 export function makeDirectories({ metadataStore, backend }: CallfsConfig): void {
-  if (metadataStore.type === 'sqlite') makeDirectory(dirname(metadataStore.sqlitePath));
   makeDirectory(backend.localfsRootPath);
+  if (metadataStore.type === 'sqlite') makeDirectory(dirname(metadataStore.sqlitePath));
 }
 
 /** Node's own recursive mkdir never returns below a file system such as /proc, which says ENOENT for every new name. */
