@@ -1,8 +1,11 @@
-import { KEY_NAMES } from '../keys';
+import { definitionOf, KEY_NAMES } from '../keys';
 import type { Judgement } from './judgement';
 
 export function judgeBackend({ values, isGiven, refuse, warn }: Judgement): void {
-  const set = KEY_NAMES.filter((name) => name.startsWith('backend.s3.') && isGiven(name));
+  // A key with a default may stand in a file that names every key.
+  const set = KEY_NAMES.filter(
+    (name) => name.startsWith('backend.s3.') && isGiven(name) && definitionOf(name).fallback === undefined,
+  );
   if (!isGiven('backend.s3.bucket_name')) {
     if (values['backend.default_backend'] === 's3')
       refuse('backend.s3.bucket_name', 'is missing; backend.default_backend s3 needs it');
