@@ -11,7 +11,7 @@ import { requireTool } from './engines';
 import { DIRECTORY_PREFIX } from './server';
 
 const run = promisify(execFile);
-const PACKAGES = ['ceph-mon', 'ceph-osd', 'ceph-mgr', 'radosgw', 'ceph-common'];
+const PACKAGES = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'];
 const START_TIMEOUT_MS = 90_000;
 
 /**

@@ -5,7 +5,7 @@ import { FaultProxy, type SeenRequest } from '../../../test/support/fault-proxy'
 import { freePort } from '../../../test/support/s3';
 import { collect, failing, failureOf, inChunks, pattern, sha256, stalling } from '../src/testing/bodies';
 import { storageProviderSuite } from '../src/testing/storage-provider-suite';
-import { TestBucket } from './s3-bucket';
+import { TestBucket } from '../../../test/support/s3-bucket';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -1,6 +1,6 @@
 import { CallfsError } from '@callfs/core';
 import { openSqliteStore, type MetadataStore } from '@callfs/metadata';
-import { openLocalfs, StorageProviders } from '@callfs/storage';
+import { openLocalfs, openS3, StorageProviders, type StorageProvider } from '@callfs/storage';
 import type { CallfsConfig } from '../config/config';
 import { MeasuredStorage } from './measured-storage';
 import type { Metrics } from '../metrics/catalogue';
@@ -19,17 +19,24 @@ export function openMetadata({ metadataStore, storage }: CallfsConfig, metrics: 
   });
 }
 
-/** Opens the storage backends that the configuration names, their calls counted. */
+/** Opens the storage backends that the configuration names, their calls counted. What was opened before one fails is closed. */
 export async function openStorage({ backend, storage, server }: CallfsConfig, metrics: Metrics): Promise<StorageProviders> {
-  if (backend.defaultBackend !== 'localfs') throw notYet(`backend.default_backend: ${backend.defaultBackend}`);
-  const { localfsRootPath: rootPath } = backend;
-  const localfs = await openLocalfs({ rootPath, durability: storage.durability, fileOpTimeoutMs: server.fileOpTimeoutMs });
-  return new StorageProviders([new MeasuredStorage(localfs, metrics)], 'localfs');
+  const { localfsRootPath: rootPath, s3, defaultBackend } = backend;
+  const { fileOpTimeoutMs } = server;
+  const localfs = await openLocalfs({ rootPath, durability: storage.durability, fileOpTimeoutMs });
+  const opened: StorageProvider[] = [localfs];
+  try {
+    if (s3) opened.push(await openS3({ ...s3, fileOpTimeoutMs }));
+    return new StorageProviders(
+      opened.map((provider) => new MeasuredStorage(provider, metrics)),
+      defaultBackend,
+    );
+  } catch (error) {
+    await localfs.close();
+    throw error;
+  }
 }
 
 function notYet(setting: string): CallfsError {
-  return new CallfsError(
-    'INVALID_REQUEST',
-    `${setting} is not available in this version; a single node with sqlite and localfs is.`,
-  );
+  return new CallfsError('INVALID_REQUEST', `${setting} is not available in this version; a single node with sqlite is.`);
 }

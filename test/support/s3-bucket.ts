@@ -7,7 +7,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import type { S3Options } from '@callfs/storage';
-import { S3Server } from '../../../test/support/s3';
+import { S3Server } from './s3';
 
 const BUCKET = 'callfs-blobs';
 
@@ -44,6 +44,12 @@ export class TestBucket {
     const { Uploads = [] } = await this.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
     const { Contents = [] } = await this.client.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: 'probes/' }));
     return [...Uploads, ...Contents].map(({ Key = '' }) => Key);
+  }
+
+  /** The keys of all blobs. */
+  async blobs(): Promise<string[]> {
+    const { Contents = [] } = await this.client.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: 'blobs/' }));
+    return Contents.map(({ Key = '' }) => Key.slice('blobs/'.length));
   }
 
   /** Replaces what is stored under a key. */

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Client } from '../support/client';
+import { must } from '../support/fixture';
+import { Random, sha256 } from '../support/random';
+import { TestBucket } from '../support/s3-bucket';
+import { startServer, type ConfigTree, type TestServer } from '../support/server';
+
+const MIB = 1024 * 1024;
+
+let bucket: TestBucket;
+let server: TestServer;
+let client: Client;
+
+function backend(overrides: object = {}): ConfigTree {
+  const { bucketName, endpoint, region, accessKey, secretKey } = bucket.options();
+  const s3 = { bucket_name: bucketName, endpoint, region, access_key: accessKey, secret_key: secretKey, ...overrides };
+  return { backend: { default_backend: 's3', s3 } };
+}
+
+beforeAll(async () => {
+  bucket = await TestBucket.start();
+  server = await startServer({ config: backend() });
+  client = server.client();
+});
+
+afterAll(async () => {
+  await server?.stop();
+  await server?.remove();
+  await bucket?.stop();
+});
+
+it('content goes to the bucket and comes back, whole and in ranges', async () => {
+  const content = new Random(1).bytes(20 * MIB + 7);
+  await must(client.put('/large', content));
+  const whole = await must(client.get('/large'));
+  expect(sha256(whole.body)).toBe(sha256(content));
+  expect(whole.header('X-CallFS-Backend-Type')).toBe('s3');
+  const part = await must(client.get('/large', { Range: 'bytes=9000000-9099999' }));
+  expect(part.status).toBe(206);
+  expect(part.body.equals(content.subarray(9_000_000, 9_100_000))).toBe(true);
+  expect(await bucket.blobs()).toHaveLength(1);
+});
+
+it('an upload that is refused at its end leaves nothing in the bucket', async () => {
+  const before = await bucket.blobs();
+  const digest = `sha-256=:${Buffer.alloc(32).toString('base64')}:`;
+  const refused = await client.put('/refused', new Random(2).bytes(9 * MIB), { 'Content-Digest': digest });
+  expect(refused.outcome).toBe('400 DIGEST_MISMATCH');
+  expect(await bucket.blobs()).toEqual(before);
+  expect(await bucket.leftovers()).toEqual([]);
+});
+
+it('a content that was damaged in the bucket is not served', async () => {
+  const before = await bucket.blobs();
+  await must(client.put('/damaged', new Random(4).bytes(MIB)));
+  const [key = ''] = (await bucket.blobs()).filter((blob) => !before.includes(blob));
+  await bucket.tamper(key, (bytes) => Buffer.concat([Buffer.from([(bytes[0] ?? 0) ^ 1]), bytes.subarray(1)]));
+  expect((await client.get('/damaged')).outcome).toBe('503 BACKEND_UNAVAILABLE');
+});
+
+it('a node that cannot use its bucket says which setting is wrong', async () => {
+  const started = startServer({ config: backend({ bucket_name: 'no-such-bucket' }) });
+  await expect(started).rejects.toThrow(/"no-such-bucket" does not exist .* backend\.s3\.bucket_name/);
+});
