@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { KEYS } from '../../apps/callfs/src/config/keys';
 
-const text = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+const text = readFileSync(join(__dirname, '../../docs/configuration.md'), 'utf8');
 const rows = text.split('\n').filter((line) => line.startsWith('| `'));
 
 it('every key of the configuration has one row, and every row is of a key', () => {
