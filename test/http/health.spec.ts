@@ -74,9 +74,18 @@ it('does not wait longer than two seconds for a dependency that does not answer'
 
 it('asks an engine once for many that ask for the health', async () => {
   let asked = 0;
-  const counting = { ...up('metadata', 'everything'), check: async () => void asked++ };
+  let arrived = 0;
+  let allArrived = (): void => undefined;
+  const everybodyAsks = new Promise<void>((resolve) => (allArrived = resolve));
+  const check = (): Promise<void> => {
+    asked++;
+    return everybodyAsks;
+  };
   const shell = await startShell();
-  shell.app.get(HealthChecks).register(counting);
+  shell.app.get(HealthChecks).register({ ...up('metadata', 'everything'), check });
+  shell.app.getHttpServer().on('request', () => {
+    if (++arrived === 50) allArrived();
+  });
   await Promise.all(Array.from({ length: 50 }, () => ask(shell, 'GET', '/health')));
   await shell.app.close();
   expect(asked).toBe(1);

@@ -202,7 +202,8 @@ export function storageProviderSuite(name: string, harness: StorageProviderHarne
         for (let i = 0; i < 100; i++)
           await failureOf(provider.write(newStorageKey(), failing(content, (i * 40_961) % content.length, new Error('gone'))));
         expect(await harness.leftovers()).toEqual([]);
-        if (harness.countsDescriptors) expect(descriptors()).toBe(before);
+        // Others of this process may close theirs meanwhile.
+        if (harness.countsDescriptors) expect(descriptors()).toBeLessThanOrEqual(before);
       });
     });
 
