@@ -2,12 +2,12 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { requireTool } from './engines';
+import { claimPort } from './ports';
 import { DIRECTORY_PREFIX } from './server';
 
 const run = promisify(execFile);
@@ -37,7 +37,7 @@ export class S3Server {
   static async start(): Promise<S3Server> {
     requireTool('radosgw', PACKAGES);
     const directory = await mkdtemp(join(tmpdir(), `${DIRECTORY_PREFIX}s3-`));
-    const server = new S3Server(directory, await freePort(), await freePort());
+    const server = new S3Server(directory, await claimPort(), await claimPort());
     try {
       await server.begin();
       return server;
@@ -154,14 +154,4 @@ rgw max chunk size = 4194304
 rgw dns name = localhost
 `;
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

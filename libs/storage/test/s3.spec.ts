@@ -2,7 +2,7 @@ import { newStorageKey } from '@callfs/core';
 import { openS3, type S3Options, type StorageProvider } from '@callfs/storage';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FaultProxy, type SeenRequest } from '../../../test/support/fault-proxy';
-import { freePort } from '../../../test/support/s3';
+import { claimPort } from '../../../test/support/ports';
 import { collect, failing, failureOf, inChunks, pattern, sha256, stalling } from '../src/testing/bodies';
 import { storageProviderSuite } from '../src/testing/storage-provider-suite';
 import { TestBucket } from '../../../test/support/s3-bucket';
@@ -43,7 +43,7 @@ describe('a start that cannot succeed names the setting', () => {
     ['wrong secret', () => ({ secretKey: 'a wrong one' }), ['SignatureDoesNotMatch', 'backend.s3.secret_key']],
     [
       'nothing listens there',
-      async () => ({ endpoint: `http://127.0.0.1:${await freePort()}` }),
+      async () => ({ endpoint: `http://127.0.0.1:${await claimPort()}` }),
       ['cannot be reached (ECONNREFUSED)', 'backend.s3.endpoint'],
     ],
   ];

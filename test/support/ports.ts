@@ -1,0 +1,53 @@
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+/** Below the range from which the kernel gives ports to connections (ip(7), ip_local_port_range). */
+const FIRST = 20_000;
+const COUNT = 12_000;
+/** Shared by all test runs of this machine, so not in the run's own temporary directory. */
+const CLAIMS = '/tmp/callfs-test-ports';
+
+/**
+ * A port of 127.0.0.1 for a server that has to be told one before it starts. Nobody else is given it while this process
+ * lives: a port that was only seen to be free may be somebody else's by the time that it is used.
+ */
+export async function claimPort(): Promise<number> {
+  mkdirSync(CLAIMS, { recursive: true, mode: 0o777 });
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const port = FIRST + Math.floor(Math.random() * COUNT);
+    if (claim(join(CLAIMS, String(port))) && (await isFree(port))) return port;
+  }
+  throw new Error(`No free port from ${FIRST} on; see ${CLAIMS}.`);
+}
+
+/** One that was taken by a process that is gone is free again. */
+function claim(path: string): boolean {
+  try {
+    const file = openSync(path, 'wx');
+    writeSync(file, String(process.pid));
+    closeSync(file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (!isAlive(Number(readFileSync(path, 'utf8')))) rmSync(path, { force: true });
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // 0 is a claim that is just being written.
+    return pid === 0 || process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const outcome = await Promise.race([once(server, 'listening').then(() => true), once(server, 'error').then(() => false)]);
+  if (outcome) server.close();
+  return outcome;
+}
