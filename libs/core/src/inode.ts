@@ -21,6 +21,7 @@ export interface AccessAttributes {
 /** Where a blob of a content is kept. */
 export interface Replica {
   readonly backend: string;
+  /** The node whose backend it is; empty for a backend that all nodes share. */
   readonly instanceId: string;
   /** The opaque key under which the backend has it. */
   readonly key: string;

@@ -3,8 +3,8 @@ export {
   MetadataStore,
   type AttributeChanges,
   type AuthorisedPath,
-  type CollectableContent,
   type CommitGuard,
+  type ContentsQuery,
   type CopyAttributes,
   type ListPosition,
   type ListQuery,
@@ -15,12 +15,14 @@ export {
   type NewName,
   type PathStep,
   type QueryObserver,
+  type ReplicaChange,
   type Resolution,
   type SharedContent,
   type SortKey,
   type Target,
   type TreeAccess,
 } from './metadata-store';
+export { MetadataTables, type TableStatement, type TableValue } from './metadata-tables';
 export { MetadataModule, type MetadataModuleOptions } from './metadata.module';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
 export type { SqliteMetadataStore } from './sqlite/sqlite-metadata-store';

@@ -1,13 +1,24 @@
 import type { Content, FileType, Inode, Replica } from '@callfs/core';
 
+/** A content as the statements of both engines select it. */
+export interface ContentRow {
+  readonly content_id: number;
+  readonly size: number;
+  readonly kind: 'inline' | 'blob' | null;
+  readonly sha256: string | null;
+  readonly backend: string | null;
+  readonly instance_id: string | null;
+  /** JSON: `[[backend, instance_id, key], …]`. */
+  readonly replicas: string | null;
+}
+
 /** An inode with its content as the statements of both engines select it. */
-export interface InodeRow {
+export interface InodeRow extends Omit<ContentRow, 'content_id'> {
   readonly id: number;
   readonly type: FileType;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  readonly size: number;
   readonly nlink: number;
   /** 64 bits, as text: drivers would round them. */
   readonly atime: string;
@@ -17,12 +28,6 @@ export interface InodeRow {
   readonly content_type: string | null;
   readonly symlink_target: string | null;
   readonly content_id: number | null;
-  readonly kind: 'inline' | 'blob' | null;
-  readonly sha256: string | null;
-  readonly backend: string | null;
-  readonly instance_id: string | null;
-  /** JSON: `[[backend, instance_id, key], …]`. */
-  readonly replicas: string | null;
 }
 
 export function inodeOf(row: InodeRow): Inode {
@@ -45,7 +50,7 @@ export function inodeOf(row: InodeRow): Inode {
   };
 }
 
-function contentOf(row: InodeRow, id: number): Content {
+export function contentOf(row: Omit<ContentRow, 'content_id'>, id: number): Content {
   return {
     id,
     size: row.size,

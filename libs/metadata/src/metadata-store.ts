@@ -1,5 +1,6 @@
 import type {
   AccessAttributes,
+  Content,
   ContentId,
   Credentials,
   DirectoryEntry,
@@ -9,6 +10,7 @@ import type {
   InodeId,
   Replica,
 } from '@callfs/core';
+import type { MetadataTables } from './metadata-tables';
 import type { Principal, PrincipalRequest } from './principal';
 
 /** What a path led to: `inodes[0]` is `/`, `inodes[i]` what the first `i` names lead to. */
@@ -121,10 +123,22 @@ export interface ListQuery {
   readonly type?: FileType;
 }
 
-/** A content nobody refers to any more. */
-export interface CollectableContent {
-  readonly contentId: ContentId;
-  readonly replicas: readonly Replica[];
+/** Where the blobs of a content are from now on. */
+export interface ReplicaChange {
+  /** Blobs that are durable and belong to nobody yet. */
+  readonly add?: readonly Replica[];
+  /** Blobs that are left to the collector, after their grace. */
+  readonly drop?: readonly Replica[];
+  /** The backend and node that the content belongs to from now on. */
+  readonly place?: { readonly backend: string; readonly instanceId: string };
+}
+
+export interface ContentsQuery {
+  /** Contents with a higher number; 0 for the first page. */
+  readonly after: ContentId;
+  readonly limit: number;
+  /** Only those with fewer blobs than this. */
+  readonly fewerReplicasThan?: number;
 }
 
 export interface MetadataStatistics {
@@ -146,6 +160,9 @@ export type QueryObserver = (operation: string, seconds: number) => void;
 export abstract class MetadataStore {
   /** `sqlite` or `postgres`. */
   abstract readonly name: string;
+
+  /** The tables beside the tree. */
+  abstract readonly tables: MetadataTables;
 
   /** Walks `names` from the root in one round trip; symbolic links are not followed. */
   abstract resolve(names: readonly string[], options?: { data?: boolean }): Promise<Resolution>;
@@ -216,13 +233,22 @@ export abstract class MetadataStore {
   /** Deletes up to `limit` rows of removed trees; resolves to how many there were (0: nothing left to do). */
   abstract reap(limit: number): Promise<number>;
 
-  /** Contents without a reference whose time has come, oldest first. */
-  abstract collectable(now: EpochNs, limit: number): Promise<CollectableContent[]>;
+  /** Blobs that no content refers to any more and whose time has come, oldest first, on these instances (`''`: shared backends). */
+  abstract collectable(now: EpochNs, limit: number, instanceIds: readonly string[]): Promise<Replica[]>;
 
-  /** Their blobs are gone: forget them. */
-  abstract forget(contents: readonly ContentId[]): Promise<void>;
+  /** Collectable blobs are gone: forget them. Others are left alone. */
+  abstract forget(blobs: readonly Replica[]): Promise<void>;
 
-  /** Those of `keys` that a content (collectable ones included) refers to on this backend and instance. */
+  /**
+   * Moves, adds and drops blobs of a content; the files that have it and its entity tag stay as they are. `CONFLICT` when
+   * the content or one of `drop` is gone, one of `add` is there already, or no blob would be left.
+   */
+  abstract changeReplicas(content: ContentId, change: ReplicaChange): Promise<void>;
+
+  /** One page of the contents that are kept in blobs, by number. */
+  abstract contents(query: ContentsQuery): Promise<Content[]>;
+
+  /** Those of `keys` that are known on this backend and instance, those that wait for collection included. */
   abstract knownKeys(backend: string, instanceId: string, keys: readonly string[]): Promise<Set<string>>;
 
   abstract principals(): Promise<Principal[]>;

@@ -43,6 +43,9 @@ export abstract class StorageProvider {
   /** `localfs`, `s3`, …: the `backend_type` of the API. */
   abstract readonly name: string;
 
+  /** Whether all nodes reach the same objects under the same keys, so that a blob belongs to none of them. */
+  abstract readonly isShared: boolean;
+
   /**
    * All or nothing: on failure or abort nothing remains and the error is the body's, the signal's reason or the
    * backend's. `CONTENT_LENGTH_MISMATCH` when `size` is not met exactly. Durable when it resolves. The body's chunks

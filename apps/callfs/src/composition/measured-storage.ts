@@ -12,6 +12,7 @@ import type { Metrics } from '../metrics/catalogue';
 /** A backend whose calls are counted and timed; a read counts until its first byte could flow. */
 export class MeasuredStorage extends StorageProvider {
   readonly name: string;
+  readonly isShared: boolean;
   override readonly settle?: (key: StorageKey) => Promise<void>;
   override readonly unsettled?: () => AsyncIterable<StorageKey>;
   override readonly capacity?: () => Promise<Capacity>;
@@ -22,6 +23,7 @@ export class MeasuredStorage extends StorageProvider {
   ) {
     super();
     this.name = provider.name;
+    this.isShared = provider.isShared;
     // What a backend cannot do, its measured form cannot do either.
     this.settle = provider.settle?.bind(provider);
     this.unsettled = provider.unsettled?.bind(provider);

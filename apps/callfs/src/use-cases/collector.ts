@@ -1,6 +1,6 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CallfsError, nowNs } from '@callfs/core';
-import { MetadataStore, type CollectableContent } from '@callfs/metadata';
+import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 
 /** Rows of removed trees that one transaction deletes: few enough that no other commit waits long for it. */
@@ -54,26 +54,15 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
     let more = false;
     try {
       const reaped = await this.store.reap(REAP_BATCH);
-      const contents = await this.store.collectable(nowNs(), COLLECT_BATCH);
-      const gone = [];
-      for (const content of contents) if (await this.deleteBlobs(content)) gone.push(content.contentId);
-      if (gone.length > 0) await this.store.forget(gone);
-      more = reaped > 0 || gone.length === COLLECT_BATCH;
+      // What another node keeps is that node's to delete.
+      const blobs = await this.store.collectable(nowNs(), COLLECT_BATCH, [this.instanceId, '']);
+      for (const { backend, key } of blobs) await this.providers.get(backend).delete(key);
+      if (blobs.length > 0) await this.store.forget(blobs);
+      more = reaped > 0 || blobs.length === COLLECT_BATCH;
     } catch (error) {
       if (!CallfsError.is(error)) throw error;
       this.logger.warn({ err: error }, 'collecting garbage failed; it is tried again');
     }
     this.schedule(more ? BREATH_MS : INTERVAL_MS);
-  }
-
-  /** Whether all of its blobs are gone; what another node keeps is that node's to delete. */
-  private async deleteBlobs({ replicas }: CollectableContent): Promise<boolean> {
-    let all = true;
-    for (const { backend, instanceId, key } of replicas) {
-      const reachable = instanceId === this.instanceId || backend !== 'localfs';
-      if (reachable) await this.providers.get(backend).delete(key);
-      all &&= reachable;
-    }
-    return all;
   }
 }

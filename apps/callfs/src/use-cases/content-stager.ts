@@ -102,7 +102,7 @@ export class ContentStager {
     try {
       const sha256 = meter.finish();
       const place = this.place();
-      const replica = { backend: place.backend, instanceId: place.instanceId, key };
+      const replica = { backend: place.backend, instanceId: this.provider.isShared ? '' : place.instanceId, key };
       const content = { ...place, size, sha256, data: null, replicas: [replica] };
       return { content, settle: () => this.settle(key), discard: () => this.provider.delete(key) };
     } catch (error) {

@@ -34,7 +34,7 @@ export class Recovery implements OnModuleInit {
 
   private async judge(provider: StorageProvider, keys: readonly StorageKey[]): Promise<void> {
     if (keys.length === 0) return;
-    const known = await this.store.knownKeys(provider.name, this.instanceId, keys);
+    const known = await this.store.knownKeys(provider.name, provider.isShared ? '' : this.instanceId, keys);
     for (const key of keys) await (known.has(key) ? provider.settle?.(key) : provider.delete(key));
     const { size: kept } = known;
     this.logger.log(`after an unclean stop: kept ${kept} committed blobs, removed ${keys.length - kept} uncommitted ones`);

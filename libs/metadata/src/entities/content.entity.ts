@@ -44,11 +44,17 @@ export class ReplicaEntity {
   key!: string;
 }
 
-/** A content without a reference, and when its blobs may go. */
-@Entity('collect')
+/** A blob that no content refers to any more, and when it may go. */
+@Entity('collect', { withoutRowid: true })
 export class CollectEntity {
-  @PrimaryColumn({ name: 'content_id', type: 'bigint' })
-  contentId!: number;
+  @PrimaryColumn({ type: 'text' })
+  backend!: string;
+
+  @PrimaryColumn({ name: 'instance_id', type: 'text' })
+  instanceId!: string;
+
+  @PrimaryColumn({ type: 'text' })
+  key!: string;
 
   @Column({ name: 'not_before', type: 'bigint' })
   notBefore!: bigint;

@@ -2,6 +2,7 @@ import { DetachedEntity, FenceEntity, StatisticEntity } from './bookkeeping.enti
 import { CollectEntity, ContentEntity, ReplicaEntity } from './content.entity';
 import { DentryEntity } from './dentry.entity';
 import { InodeEntity } from './inode.entity';
+import { NodeEntity } from './node.entity';
 import { PrincipalEntity } from './principal.entity';
 
 export const ENTITIES = [
@@ -14,4 +15,5 @@ export const ENTITIES = [
   FenceEntity,
   DetachedEntity,
   StatisticEntity,
+  NodeEntity,
 ];

@@ -9,7 +9,9 @@ export type Change =
   /** A directory whose names changed: the version before was one less, `mtime` and `ctime` are `time`. */
   | readonly ['touched', id: InodeId, version: number, nlink: number, time: bigint]
   | readonly ['gone', id: InodeId]
-  | readonly ['content gone', id: ContentId];
+  | readonly ['content gone', id: ContentId]
+  /** Its blobs are elsewhere now, in whatever inodes have it. */
+  | readonly ['content moved', id: ContentId];
 
 /** What a transaction changed, for the cache of the other thread. */
 export class Changed {

@@ -1,8 +1,10 @@
-import { CallfsError, type ContentId } from '@callfs/core';
-import type { NewContent, SharedContent } from '../metadata-store';
+import { CallfsError, type ContentId, type Replica } from '@callfs/core';
+import type { NewContent, ReplicaChange, SharedContent } from '../metadata-store';
 import type { Changed } from './changed';
 import type { Statements } from './statement-cache';
 import type { Totals } from './totals';
+
+const COLLECT = 'INSERT INTO collect (backend, instance_id, key, not_before)';
 
 /** Contents and how many inodes have them; run inside the writer's transaction. */
 export class ContentRows {
@@ -33,15 +35,7 @@ export class ContentRows {
       data,
     );
     const id = Number(lastInsertRowid);
-    for (const replica of replicas) {
-      this.sql.run(
-        'INSERT INTO replica (content_id, backend, instance_id, key) VALUES (?, ?, ?, ?)',
-        id,
-        replica.backend,
-        replica.instanceId,
-        replica.key,
-      );
-    }
+    for (const replica of replicas) this.addReplica(id, replica);
     this.totals.add(data ? 'inline_bytes' : 'blob_bytes', size);
     return { id, size };
   }
@@ -54,21 +48,46 @@ export class ContentRows {
     );
     if (!row || row.refs > 0) return;
     this.totals.add(row.kind === 'inline' ? 'inline_bytes' : 'blob_bytes', -row.size);
+    this.sql.run('DELETE FROM content WHERE id = ?', id);
     if (row.kind === 'inline') {
-      this.sql.run('DELETE FROM content WHERE id = ?', id);
       changed.add(['content gone', id]);
     } else {
-      this.sql.run('INSERT INTO collect (content_id, not_before) VALUES (?, ?)', id, this.notBefore());
+      this.sql.run(`${COLLECT} SELECT backend, instance_id, key, ? FROM replica WHERE content_id = ?`, this.notBefore(), id);
+      this.sql.run('DELETE FROM replica WHERE content_id = ?', id);
     }
   }
 
-  forget(ids: readonly ContentId[]): void {
-    for (const id of ids) {
-      // Only what is still without a reference: a copy may have taken one since.
-      if (this.sql.run('DELETE FROM content WHERE id = ? AND refs = 0', id).changes === 0) continue;
-      this.sql.run('DELETE FROM replica WHERE content_id = ?', id);
-      this.sql.run('DELETE FROM collect WHERE content_id = ?', id);
-    }
+  forget(blobs: readonly Replica[]): void {
+    for (const { backend, instanceId, key } of blobs)
+      this.sql.run('DELETE FROM collect WHERE backend = ? AND instance_id = ? AND key = ?', backend, instanceId, key);
+  }
+
+  changeReplicas(changed: Changed, id: ContentId, { add = [], drop = [], place }: ReplicaChange): void {
+    const content = this.sql.get<{ kind: string }>('SELECT kind FROM content WHERE id = ?', id);
+    if (!content) throw new CallfsError('CONFLICT', 'The content has been replaced or removed.');
+    for (const replica of add) this.addReplica(id, replica);
+    for (const replica of drop) this.dropReplica(id, replica);
+    if (content.kind === 'blob' && !this.sql.get('SELECT 1 FROM replica WHERE content_id = ? LIMIT 1', id))
+      throw new CallfsError('CONFLICT', 'A content keeps at least one blob.');
+    if (place) this.sql.run('UPDATE content SET backend = ?, instance_id = ? WHERE id = ?', place.backend, place.instanceId, id);
+    changed.add(['content moved', id]);
+  }
+
+  private addReplica(id: ContentId, { backend, instanceId, key }: Replica): void {
+    const { changes } = this.sql.run(
+      'INSERT INTO replica (content_id, backend, instance_id, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      ...[id, backend, instanceId, key],
+    );
+    if (changes === 0) throw new CallfsError('CONFLICT', 'The content has a blob there already.');
+  }
+
+  private dropReplica(id: ContentId, { backend, instanceId, key }: Replica): void {
+    const { changes } = this.sql.run(
+      'DELETE FROM replica WHERE content_id = ? AND backend = ? AND instance_id = ? AND key = ?',
+      ...[id, backend, instanceId, key],
+    );
+    if (changes === 0) throw new CallfsError('CONFLICT', 'The content has no such blob any more.');
+    this.sql.run(`${COLLECT} VALUES (?, ?, ?, ?)`, backend, instanceId, key, this.notBefore());
   }
 
   private notBefore(): bigint {

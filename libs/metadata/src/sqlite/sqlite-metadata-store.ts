@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { DataSource } from 'typeorm';
 import {
   CallfsError,
+  type Content,
   type ContentId,
   type DirectoryEntry,
   type EpochNs,
@@ -12,8 +13,8 @@ import {
 import {
   MetadataStore,
   type AttributeChanges,
-  type CollectableContent,
   type CommitGuard,
+  type ContentsQuery,
   type CopyAttributes,
   type ListQuery,
   type MetadataStatistics,
@@ -21,11 +22,14 @@ import {
   type NewContent,
   type NewName,
   type QueryObserver,
+  type ReplicaChange,
   type Resolution,
   type SharedContent,
   type Target,
   type TreeAccess,
 } from '../metadata-store';
+import { contentOf, type ContentRow } from '../inode-row';
+import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
 import type { DatabaseClaim } from './database-claim';
 import { Fences } from './fences';
@@ -33,6 +37,8 @@ import { readPage } from './list-statement';
 import type { Lister } from './lister';
 import { PathWalk } from './path-walk';
 import { metadataError } from './sqlite-errors';
+import { CONTENTS } from './sqlite-statements';
+import { runTableStatement, SqliteTables } from './sqlite-tables';
 import { Statements } from './statement-cache';
 import type { TreeCache } from './tree-cache';
 import type { WriterClient } from './writer-client';
@@ -46,6 +52,7 @@ const SHORT_PAGE = 1000;
  */
 export class SqliteMetadataStore extends MetadataStore {
   override readonly name = 'sqlite';
+  override readonly tables: SqliteTables;
   private readonly sql: Statements;
   private readonly walk: PathWalk;
   private readonly fences: Fences;
@@ -63,6 +70,11 @@ export class SqliteMetadataStore extends MetadataStore {
     super();
     this.sql = new Statements(database);
     this.walk = new PathWalk(this.sql, cache, (work) => this.read('resolve', work));
+    this.tables = new SqliteTables(
+      <R>(operation: string, statement: TableStatement) =>
+        this.read(operation, () => runTableStatement(this.sql, statement) as R[]),
+      (operation, statements) => this.timed(operation, () => this.writer.run<unknown[][]>('tables', statements)),
+    );
     this.fences = new Fences((count) => this.change<number>('reserveFences', count));
   }
 
@@ -160,22 +172,33 @@ export class SqliteMetadataStore extends MetadataStore {
     return this.change('reap', limit);
   }
 
-  override async collectable(now: EpochNs, limit: number): Promise<CollectableContent[]> {
-    const replicas = `SELECT backend, instance_id AS instanceId, key FROM replica WHERE content_id = ?`;
-    return this.read('collectable', () => {
-      const due = 'SELECT content_id AS id FROM collect WHERE not_before <= ? ORDER BY not_before, content_id LIMIT ?';
-      const ids = this.sql.all<{ id: ContentId }>(due, now, limit);
-      return ids.map(({ id }) => ({ contentId: id, replicas: this.sql.all<Replica>(replicas, id) }));
-    });
+  override async collectable(now: EpochNs, limit: number, instanceIds: readonly string[]): Promise<Replica[]> {
+    const due = `SELECT backend, instance_id AS instanceId, key FROM collect
+      WHERE instance_id IN (SELECT value FROM json_each(?)) AND not_before <= ? ORDER BY not_before, key LIMIT ?`;
+    return this.read('collectable', () => this.sql.all<Replica>(due, JSON.stringify(instanceIds), now, limit));
   }
 
-  override forget(contents: readonly ContentId[]): Promise<void> {
-    return this.change('forget', contents);
+  override forget(blobs: readonly Replica[]): Promise<void> {
+    return this.change('forget', blobs);
+  }
+
+  override changeReplicas(content: ContentId, change: ReplicaChange): Promise<void> {
+    return this.change('changeReplicas', content, change);
+  }
+
+  override async contents({ after, limit, fewerReplicasThan }: ContentsQuery): Promise<Content[]> {
+    const fewer = fewerReplicasThan ?? null;
+    const rows = this.read('contents', () => this.sql.all<ContentRow>(CONTENTS, after, fewer, fewer, limit));
+    return rows.map((row) => contentOf(row, row.content_id));
   }
 
   override async knownKeys(backend: string, instanceId: string, keys: readonly string[]): Promise<Set<string>> {
-    const sql = 'SELECT key FROM replica WHERE backend = ? AND instance_id = ? AND key IN (SELECT value FROM json_each(?))';
-    const rows = this.read('known_keys', () => this.sql.all<{ key: string }>(sql, backend, instanceId, JSON.stringify(keys)));
+    const known = (table: string) =>
+      `SELECT key FROM ${table} WHERE backend = ? AND instance_id = ? AND key IN (SELECT value FROM json_each(?))`;
+    const place = [backend, instanceId, JSON.stringify(keys)];
+    const rows = this.read('known_keys', () =>
+      this.sql.all<{ key: string }>(`${known('replica')} UNION ALL ${known('collect')}`, ...place, ...place),
+    );
     return new Set(rows.map(({ key }) => key));
   }
 

@@ -1,10 +1,15 @@
+const REPLICAS = `(SELECT json_group_array(json_array(r.backend, r.instance_id, r.key)) FROM replica r WHERE r.content_id = c.id)`;
+
 /** What `InodeRow` needs, from `inode i LEFT JOIN content c`. */
 export const INODE_COLUMNS = `i.id, i.type, i.mode, i.uid, i.gid, i.size, i.nlink,
   CAST(i.atime_ns AS TEXT) AS atime, CAST(i.mtime_ns AS TEXT) AS mtime, CAST(i.ctime_ns AS TEXT) AS ctime,
   i.version, i.content_type, i.symlink_target, i.content_id, c.kind, c.sha256, c.backend, c.instance_id,
-  CASE WHEN c.kind = 'blob' THEN (
-    SELECT json_group_array(json_array(r.backend, r.instance_id, r.key)) FROM replica r WHERE r.content_id = c.id
-  ) END AS replicas`;
+  CASE WHEN c.kind = 'blob' THEN ${REPLICAS} END AS replicas`;
+
+/** A page of contents in blobs. Parameters: the number before, the bound for the count of blobs twice (null: none), the limit. */
+export const CONTENTS = `SELECT c.id AS content_id, c.kind, c.size, c.sha256, c.backend, c.instance_id, ${REPLICAS} AS replicas
+  FROM content c WHERE c.id > ? AND c.kind = 'blob'
+  AND (? IS NULL OR (SELECT count(*) FROM replica r WHERE r.content_id = c.id) < ?) ORDER BY c.id LIMIT ?`;
 
 export const INODE_SOURCE = 'inode i LEFT JOIN content c ON c.id = i.content_id';
 

@@ -18,6 +18,14 @@ export class Statements {
     return this.of(sql).run(...parameters);
   }
 
+  /** What any statement answers with; nothing for one that answers nothing. */
+  rows(sql: string, ...parameters: unknown[]): unknown[] {
+    const statement = this.of(sql);
+    if (statement.reader) return statement.all(...parameters);
+    statement.run(...parameters);
+    return [];
+  }
+
   private of(sql: string): Database.Statement {
     let statement = this.prepared.get(sql);
     if (!statement) this.prepared.set(sql, (statement = this.database.prepare(sql)));

@@ -59,6 +59,7 @@ export class TreeCache {
   }
 
   apply(changes: readonly Change[]): void {
+    const moved = new Set<ContentId>();
     for (const change of changes) {
       switch (change[0]) {
         case 'name':
@@ -80,8 +81,12 @@ export class TreeCache {
         case 'content gone':
           this.data.delete(change[1]);
           break;
+        case 'content moved':
+          moved.add(change[1]);
+          break;
       }
     }
+    if (moved.size > 0) this.dropHolders(moved);
   }
 
   /** When what was committed cannot be known. */
@@ -89,6 +94,11 @@ export class TreeCache {
     this.names.clear();
     this.inodes.clear();
     this.data.clear();
+  }
+
+  /** Rare, so which inodes have a content is searched for and not kept. */
+  private dropHolders(contents: ReadonlySet<ContentId>): void {
+    for (const [id, { content }] of [...this.inodes.entries()]) if (content && contents.has(content.id)) this.inodes.delete(id);
   }
 
   private refresh(inode: Inode): void {

@@ -1,10 +1,13 @@
-import type { ContentId } from '@callfs/core';
+import type { ContentId, Replica } from '@callfs/core';
+import type { ReplicaChange } from '../metadata-store';
+import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
 import type { Changed } from './changed';
 import type { ContentRows } from './content-rows';
 import type { FenceRows } from './fence-rows';
 import { ensurePrincipals } from './principal-rows';
 import type { Statements } from './statement-cache';
+import { runTableStatement } from './sqlite-tables';
 import { TreeTransactions } from './tree-transactions';
 import type { Totals } from './totals';
 
@@ -19,8 +22,16 @@ export class WriterOperations extends TreeTransactions {
     super(statements, contentRows, fenceRows, totals);
   }
 
-  forget(_changed: Changed, contents: readonly ContentId[]): void {
-    this.contentRows.forget(contents);
+  forget(_changed: Changed, blobs: readonly Replica[]): void {
+    this.contentRows.forget(blobs);
+  }
+
+  changeReplicas(changed: Changed, content: ContentId, change: ReplicaChange): void {
+    this.contentRows.changeReplicas(changed, content, change);
+  }
+
+  tables(_changed: Changed, statements: readonly TableStatement[]): unknown[][] {
+    return statements.map((statement) => runTableStatement(this.statements, statement));
   }
 
   raiseFence(_changed: Changed, lockNames: readonly string[], token: number): void {

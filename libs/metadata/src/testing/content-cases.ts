@@ -1,10 +1,11 @@
-import { msToNs, newStorageKey, nowNs } from '@callfs/core';
+import { msToNs, newStorageKey, nowNs, type Content, type Replica } from '@callfs/core';
 import { expect, it } from 'vitest';
-import type { MetadataStore } from '../metadata-store';
+import type { MetadataStore, ReplicaChange } from '../metadata-store';
 import type { Harness } from './metadata-store-suite';
 import { blob, find, inline, makeDirectory, makeFile, place, read, ROOT_OWNED, target } from './tree-builder';
 
 const LATER = nowNs() + msToNs(3_600_000);
+const HERE = ['node-1', ''];
 
 /** Who refers to a content, and its end. */
 export function contentCases({ open, reopen }: Harness): void {
@@ -45,9 +46,9 @@ export function contentCases({ open, reopen }: Harness): void {
     const { content } = await makeFile(store, ['f'], blob());
     await store.replaceContent(await target(store, 'f'), { copyOf: content!.id }, {});
     expect((await find(store, 'f'))!.content).toEqual(content);
-    expect(await store.collectable(LATER, 10)).toEqual([]);
+    expect(await store.collectable(LATER, 10, HERE)).toEqual([]);
     await store.remove(await target(store, 'f'));
-    expect(await store.collectable(LATER, 10)).toHaveLength(1);
+    expect(await store.collectable(LATER, 10, HERE)).toHaveLength(1);
   });
 
   it('offers blobs for collection after their grace, oldest first, until they are forgotten', async () => {
@@ -57,21 +58,21 @@ export function contentCases({ open, reopen }: Harness): void {
       contents.push((await makeFile(store, [name], blob())).content!);
       await store.remove(await target(store, name));
     }
-    expect(await store.collectable(nowNs(), 10)).toEqual([]);
-    const due = await store.collectable(LATER, 10);
-    expect(due).toEqual(contents.map(({ id, replicas }) => ({ contentId: id, replicas })));
-    expect(await store.collectable(LATER, 2)).toEqual(due.slice(0, 2));
-    await store.forget([due[0]!.contentId, due[2]!.contentId]);
+    expect(await store.collectable(nowNs(), 10, HERE)).toEqual([]);
+    const due = await store.collectable(LATER, 10, HERE);
+    expect(due).toEqual(contents.flatMap(({ replicas }) => replicas));
+    expect(await store.collectable(LATER, 2, HERE)).toEqual(due.slice(0, 2));
+    await store.forget([due[0]!, due[2]!]);
     const again = await reopen(store);
-    expect(await again.collectable(LATER, 10)).toEqual([due[1]]);
-    await again.forget([due[1]!.contentId, 424_242]);
-    expect(await again.collectable(LATER, 10)).toEqual([]);
+    expect(await again.collectable(LATER, 10, HERE)).toEqual([due[1]]);
+    await again.forget([due[1]!, { ...due[1]!, key: newStorageKey() }]);
+    expect(await again.collectable(LATER, 10, HERE)).toEqual([]);
   });
 
-  it('never forgets a content that a file has', async () => {
+  it('never forgets a blob that a file has', async () => {
     const store = await open();
     const { content } = await makeFile(store, ['f'], blob());
-    await store.forget([content!.id]);
+    await store.forget(content!.replicas);
     expect(await find(store, 'f')).toMatchObject({ content });
     expect(await store.knownKeys('localfs', 'node-1', [content!.replicas[0]!.key])).toHaveProperty('size', 1);
   });
@@ -84,7 +85,7 @@ export function contentCases({ open, reopen }: Harness): void {
     await store.remove(await target(store, 'waiting'));
     const { content } = await makeFile(store, ['forgotten'], blob(1, forgotten));
     await store.remove(await target(store, 'forgotten'));
-    await store.forget([content!.id]);
+    await store.forget(content!.replicas);
     const keys = [kept, waiting, forgotten, unknown, "' OR 1=1 --"];
     expect(await store.knownKeys('localfs', 'node-1', keys)).toEqual(new Set([kept, waiting]));
     expect(await store.knownKeys('localfs', 'node-2', keys)).toEqual(new Set());
@@ -92,6 +93,73 @@ export function contentCases({ open, reopen }: Harness): void {
     expect(await store.knownKeys('localfs', 'node-1', [])).toEqual(new Set());
     const many = Array.from({ length: 5000 }, newStorageKey);
     expect(await store.knownKeys('localfs', 'node-1', [...many, kept])).toEqual(new Set([kept]));
+  });
+
+  it('offers an instance its own blobs and those of shared backends', async () => {
+    const store = await open();
+    const shared: Replica = { backend: 's3', instanceId: '', key: newStorageKey() };
+    const { replicas } = (await makeFile(store, ['own'], blob())).content!;
+    await makeFile(store, ['shared'], { ...blob(), backend: 's3', replicas: [shared] });
+    for (const name of ['own', 'shared']) await store.remove(await target(store, name));
+    expect(await store.collectable(LATER, 10, ['node-1'])).toEqual(replicas);
+    expect(await store.collectable(LATER, 10, [''])).toEqual([shared]);
+    expect(await store.collectable(LATER, 10, ['node-2'])).toEqual([]);
+    expect(await store.knownKeys('s3', '', [shared.key])).toEqual(new Set([shared.key]));
+  });
+
+  it('moves the blobs of a content under all files that have it, which stay as they are', async () => {
+    const store = await open();
+    const original = await makeFile(store, ['a'], blob());
+    const copied = await copy(store, 'a', 'b');
+    const { id, replicas: before } = original.content!;
+    const after: Replica = { backend: 's3', instanceId: '', key: newStorageKey() };
+    await store.changeReplicas(id, { add: [after] });
+    expect((await find(store, 'b'))!.content!.replicas).toEqual(expect.arrayContaining([...before, after]));
+    await store.changeReplicas(id, { drop: before, place: { backend: 's3', instanceId: 'node-2' } });
+    const content = { ...original.content!, backend: 's3', instanceId: 'node-2', replicas: [after] };
+    expect(await find(store, 'a')).toEqual({ ...original, content });
+    expect(await find(store, 'b')).toEqual({ ...copied, content });
+    expect(await store.collectable(LATER, 10, HERE)).toEqual(before);
+    expect(await (await reopen(store)).resolve(['a'])).toMatchObject({ inodes: [{}, { content }] });
+  });
+
+  it('moves an inline content by its place alone', async () => {
+    const store = await open();
+    const { content } = await makeFile(store, ['f'], inline('text'));
+    await store.changeReplicas(content!.id, { place: { backend: 's3', instanceId: 'node-2' } });
+    expect((await find(store, 'f'))!.content).toEqual({ ...content, backend: 's3', instanceId: 'node-2' });
+    expect(await read(store, 'f')).toBe('text');
+  });
+
+  it('is a CONFLICT, and changes nothing, to move blobs that are gone, there already or the last', async () => {
+    const store = await open();
+    const { content } = await makeFile(store, ['f'], blob());
+    const { id, replicas } = content!;
+    const other: Replica = { backend: 'localfs', instanceId: 'node-2', key: newStorageKey() };
+    const refused = async (contentId: number, change: ReplicaChange) =>
+      expect(store.changeReplicas(contentId, change)).rejects.toMatchObject({ code: 'CONFLICT' });
+    await refused(id, { drop: replicas });
+    await refused(id, { add: replicas });
+    await refused(id, { add: [other], drop: [{ ...other, key: newStorageKey() }] });
+    await refused(id, { add: [other, other] });
+    expect((await find(store, 'f'))!.content).toEqual(content);
+    await store.remove(await target(store, 'f'));
+    await refused(id, { add: [other] });
+    expect(await store.knownKeys('localfs', 'node-2', [other.key])).toEqual(new Set());
+  });
+
+  it('pages through the contents in blobs, all or those with too few', async () => {
+    const store = await open();
+    const second: Replica = { backend: 's3', instanceId: '', key: newStorageKey() };
+    const contents: Content[] = [];
+    for (const name of ['a', 'b', 'c']) contents.push((await makeFile(store, [name], blob())).content!);
+    await makeFile(store, ['inline'], inline('x'));
+    await store.changeReplicas(contents[1]!.id, { add: [second] });
+    contents[1] = (await find(store, 'b'))!.content!;
+    const first = await store.contents({ after: 0, limit: 2 });
+    expect(first).toEqual(contents.slice(0, 2));
+    expect(await store.contents({ after: first[1]!.id, limit: 2 })).toEqual(contents.slice(2));
+    expect(await store.contents({ after: 0, limit: 10, fewerReplicasThan: 2 })).toEqual([contents[0], contents[2]]);
   });
 
   it('counts what it holds, and counts nothing of what was refused', async () => {

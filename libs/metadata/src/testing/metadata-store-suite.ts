@@ -10,6 +10,7 @@ import { listCases } from './list-cases';
 import { moveCases } from './move-cases';
 import { nameCases } from './name-cases';
 import { principalCases } from './principal-cases';
+import { tableCases } from './table-cases';
 import { treeAccessCases } from './tree-access-cases';
 import { treeCases } from './tree-cases';
 
@@ -33,6 +34,7 @@ export function metadataStoreSuite(name: string, harness: Harness): void {
   describe(`${name}: permissions of whole trees`, () => treeAccessCases(harness));
   describe(`${name}: fences`, () => fenceCases(harness));
   describe(`${name}: principals`, () => principalCases(harness));
+  describe(`${name}: tables beside the tree`, () => tableCases(harness));
   describe(`${name}: concurrency`, () => concurrencyCases(harness));
   describe(`${name}: coherence`, () => coherenceCases(harness));
 }

@@ -56,6 +56,7 @@ export async function openLocalfs(options: LocalfsOptions): Promise<LocalfsProvi
  */
 export class LocalfsProvider extends StorageProvider {
   readonly name = 'localfs';
+  readonly isShared = false;
   private readonly buffers = new BufferPool();
   private readonly reading: ReadResources;
 

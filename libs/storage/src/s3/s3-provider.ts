@@ -31,6 +31,7 @@ const STALE_UPLOAD_MS = 7 * 24 * 3600 * 1000;
  */
 export class S3Provider extends StorageProvider {
   readonly name = 's3';
+  readonly isShared = true;
   private readonly requests: S3Requests;
   private readonly budget: ByteBudget;
   private readonly reading: S3ReadResources;

@@ -1,0 +1,24 @@
+/** What a statement takes as a parameter, the same on both engines. Times are whole milliseconds. */
+export type TableValue = string | number | Buffer | null;
+
+/** One statement in the SQL that both engines share; each `?` stands for the next parameter. */
+export interface TableStatement {
+  readonly sql: string;
+  readonly parameters?: readonly TableValue[];
+}
+
+/**
+ * The tables beside the tree (nodes, links, uploads, keys, the audit): few rows, statements that SQLite and PostgreSQL both
+ * understand, no cache. `BIGINT` columns hold safe integers and come back as numbers. Never write the tree's own tables
+ * here: their caches and totals would not learn of it. Failures of the engine are `METADATA_UNAVAILABLE`.
+ */
+export abstract class MetadataTables {
+  /** Sees everything that was acknowledged before, on every node. */
+  abstract read<R>(operation: string, sql: string, ...parameters: readonly TableValue[]): Promise<R[]>;
+
+  /** One durable transaction; the rows of `RETURNING`, if any. `CONFLICT` when a unique key is taken. */
+  abstract write<R = never>(operation: string, sql: string, ...parameters: readonly TableValue[]): Promise<R[]>;
+
+  /** All of the statements, in order, in one durable transaction, or none. `CONFLICT` as for `write`. */
+  abstract transaction(operation: string, statements: readonly TableStatement[]): Promise<unknown[][]>;
+}

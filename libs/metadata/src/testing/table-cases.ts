@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+import type { Harness } from './metadata-store-suite';
+
+const INSERT = 'INSERT INTO node (instance_id, boot_id, endpoint, version, started_ms, heartbeat_ms) VALUES (?, ?, ?, ?, ?, ?)';
+const node = (id: string, started = 1): [string, string, string, string, number, number] => [
+  id,
+  'boot',
+  'http://x',
+  '1',
+  started,
+  2,
+];
+
+/** The tables beside the tree, in the SQL that the engines share. */
+export function tableCases({ open, reopen }: Harness): void {
+  it('keeps rows, with their types', async () => {
+    const { tables } = await open();
+    const started = Number.MAX_SAFE_INTEGER;
+    const sql = `${INSERT} RETURNING instance_id, started_ms`;
+    expect(await tables.write('node', sql, ...node("n'1", started))).toEqual([{ instance_id: "n'1", started_ms: started }]);
+    expect(await tables.write('node', INSERT, ...node('n2'))).toEqual([]);
+    expect(await tables.read('node', 'SELECT instance_id, started_ms FROM node WHERE started_ms > ?', 5)).toEqual([
+      { instance_id: "n'1", started_ms: started },
+    ]);
+    expect(await tables.read('node', 'SELECT count(*) AS n FROM node')).toEqual([{ n: 2 }]);
+  });
+
+  it('takes a question mark in quotes for itself', async () => {
+    const { tables } = await open();
+    expect(await tables.read('node', `SELECT '?' AS mark, CAST(? AS TEXT) AS value`, 'x')).toEqual([{ mark: '?', value: 'x' }]);
+  });
+
+  it('is a CONFLICT when a key is taken, and makes all of a transaction or nothing', async () => {
+    const store = await open();
+    const { tables } = store;
+    await tables.write('node', INSERT, ...node('n1'));
+    await expect(tables.write('node', INSERT, ...node('n1'))).rejects.toMatchObject({ code: 'CONFLICT' });
+    const both = [
+      { sql: INSERT, parameters: node('n2') },
+      { sql: INSERT, parameters: node('n1') },
+    ];
+    await expect(tables.transaction('node', both)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await tables.read('node', 'SELECT instance_id FROM node')).toEqual([{ instance_id: 'n1' }]);
+    const change = [
+      { sql: INSERT, parameters: node('n3') },
+      { sql: 'UPDATE node SET heartbeat_ms = ? WHERE instance_id = ? RETURNING heartbeat_ms', parameters: [7, 'n1'] },
+    ];
+    expect(await tables.transaction('node', change)).toEqual([[], [{ heartbeat_ms: 7 }]]);
+    const again = await reopen(store);
+    expect(await again.tables.read('node', 'SELECT instance_id FROM node ORDER BY instance_id')).toHaveLength(2);
+  });
+
+  it('lets exactly one of many conditional changes through', async () => {
+    const { tables } = await open();
+    await tables.write('node', INSERT, ...node('n1'));
+    const claim = (boot: string) =>
+      tables.write('node', "UPDATE node SET boot_id = ? WHERE instance_id = 'n1' AND boot_id = 'boot' RETURNING boot_id", boot);
+    const won = await Promise.all(Array.from({ length: 50 }, (_, i) => claim(`boot-${i}`)));
+    expect(won.filter((rows) => rows.length === 1)).toHaveLength(1);
+  });
+
+  it('fails for a statement that makes no sense, and harms nobody else', async () => {
+    const { tables } = await open();
+    const [wrong, right] = await Promise.allSettled([
+      tables.write('node', 'INSERT INTO no_such_table VALUES (1)'),
+      tables.write('node', INSERT, ...node('n1')),
+    ]);
+    expect(wrong).toMatchObject({ status: 'rejected', reason: { code: 'METADATA_UNAVAILABLE' } });
+    expect(right.status).toBe('fulfilled');
+    expect(await tables.read('node', 'SELECT count(*) AS n FROM node')).toEqual([{ n: 1 }]);
+  });
+}
