@@ -29,7 +29,10 @@ export async function blobMadeBy(dataDir: string, work: () => Promise<unknown>):
 export function referencedKeys(sqlitePath: string): string[] {
   const database = new Database(sqlitePath, { readonly: true });
   try {
-    return database.prepare(`SELECT key FROM replica WHERE backend = 'localfs' UNION SELECT key FROM collect WHERE backend = 'localfs'`).pluck().all() as string[];
+    return database
+      .prepare(`SELECT key FROM replica WHERE backend = 'localfs' UNION SELECT key FROM collect WHERE backend = 'localfs'`)
+      .pluck()
+      .all() as string[];
   } finally {
     database.close();
   }
