@@ -13,6 +13,7 @@ import { DIRECTORY_PREFIX } from './server';
 const run = promisify(execFile);
 const PACKAGES = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'];
 const START_TIMEOUT_MS = 90_000;
+const MAX_RESTARTS = 5;
 
 /**
  * A real S3 server of its own: Ceph with one monitor, one store in memory and one gateway, on loopback. It takes a
@@ -25,6 +26,8 @@ export class S3Server {
   private readonly daemons: ChildProcess[] = [];
   private readonly config: string;
   private log = '';
+  private isReady = false;
+  private restarts = 0;
 
   private constructor(
     private readonly directory: string,
@@ -57,6 +60,7 @@ export class S3Server {
   }
 
   async stop(): Promise<void> {
+    this.isReady = true;
     for (const daemon of this.daemons.splice(0).reverse()) {
       if (daemon.exitCode !== null || daemon.signalCode !== null) continue;
       daemon.kill('SIGKILL');
@@ -78,24 +82,41 @@ export class S3Server {
     this.daemon('ceph-mon', '-i', 'a');
     await this.until('the monitor', () => this.ceph('ceph', '--connect-timeout', '5', '-s'));
     const osd = randomUUID();
-    await this.ceph('ceph', 'osd', 'new', osd);
+    await this.told('ceph', 'osd', 'new', osd);
     await this.ceph('ceph-osd', '-i', '0', '--mkfs', '--osd-uuid', osd);
+    await this.told('ceph', 'osd', 'crush', 'add', 'osd.0', '1.0', 'root=default', 'host=localhost');
     this.daemon('ceph-osd', '-i', '0');
-    await this.ceph('ceph', 'osd', 'crush', 'add', 'osd.0', '1.0', 'root=default', 'host=localhost');
     this.daemon('radosgw', '-n', 'client.rgw.a');
     await this.until('the gateway', async () => void (await fetch(this.endpoint)));
     const keys = [`--access-key=${this.accessKey}`, `--secret-key=${this.secretKey}`];
-    await this.ceph('radosgw-admin', 'user', 'create', '--uid=test', '--display-name=test', ...keys);
+    await this.told('radosgw-admin', 'user', 'create', '--uid=test', '--display-name=test', ...keys);
+    this.isReady = true;
   }
 
   private async ceph(program: string, ...args: string[]): Promise<void> {
     await run(program, ['-c', this.config, ...args], { timeout: START_TIMEOUT_MS });
   }
 
+  /**
+   * The same for what the monitor is told: it refuses a client now and then that has not heard of its fsid yet ("wrong
+   * fsid", EPERM), which is over when it is asked again. Telling it twice does no harm.
+   */
+  private told(program: string, ...args: string[]): Promise<void> {
+    return this.until(`"${program} ${args.join(' ')}"`, () => this.ceph(program, ...args));
+  }
+
+  /** Started again when it ends before all is ready: the monitor refuses daemons for the same reason. */
   private daemon(program: string, ...args: string[]): void {
-    const child = spawn(program, ['-c', this.config, '-f', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.log += text));
-    this.daemons.push(child);
+    const at = this.daemons.length;
+    const start = () => {
+      const child = spawn(program, ['-c', this.config, '-f', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (this.log += text));
+      child.on('exit', () => {
+        if (!this.isReady && this.restarts++ < MAX_RESTARTS) start();
+      });
+      this.daemons[at] = child;
+    };
+    start();
   }
 
   private async until(what: string, works: () => Promise<void>): Promise<void> {
@@ -131,6 +152,8 @@ osd pool default pg num = 8
 osd pool default pgp num = 8
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
+osd crush update on start = false
+osd class update on start = false
 mon allow pool size one = true
 mon warn on pool no redundancy = false
 mon max pg per osd = 1000
