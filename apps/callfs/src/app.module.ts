@@ -6,6 +6,7 @@ import { StorageModule } from '@callfs/storage';
 import { identityOptions, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
 import { lockingOptions } from './composition/locks';
+import { upkeepObserver } from './composition/upkeep-metrics';
 import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
 import { FilesModule } from './http/files/files.module';
@@ -15,6 +16,8 @@ import { RequestAuthenticator } from './http/request-authenticator';
 import { Metrics } from './metrics/catalogue';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
+import { UpkeepModule } from './use-cases/upkeep/upkeep.module';
+import { UPKEEP_OBSERVER } from './use-cases/upkeep/upkeep-observer';
 
 /** Everything a node is made of, chosen by its configuration. */
 @Module({})
@@ -31,6 +34,7 @@ export class AppModule {
         LockingModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, Metrics], useFactory: lockingOptions }),
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
+        UpkeepModule,
       ],
       providers: [
         { provide: RequestAuthenticator, useExisting: Authenticator },
@@ -44,8 +48,9 @@ export class AppModule {
             (operation, backend) =>
               fileOperations.inc({ operation, backend_type: backend }),
         },
+        { provide: UPKEEP_OBSERVER, inject: [Metrics], useFactory: upkeepObserver },
       ],
-      exports: [PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
+      exports: [UPKEEP_OBSERVER, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
     };
   }
 }

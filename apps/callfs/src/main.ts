@@ -27,7 +27,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
   try {
     const [store, locks, storage] = [app.get(MetadataStore), app.get(LockService), app.get(StorageProviders)];
     registerNodeHealth(app.get(HealthChecks), store, locks, storage);
-    registerNodeGauges(app.get(Metrics), storage);
+    registerNodeGauges(app.get(Metrics), storage, store);
     const { port } = await listen(app, config.server.listenAddr);
     const host = config.server.listenAddr.host || 'localhost';
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

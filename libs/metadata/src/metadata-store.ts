@@ -233,15 +233,22 @@ export abstract class MetadataStore {
   /** Deletes up to `limit` rows of removed trees; resolves to how many there were (0: nothing left to do). */
   abstract reap(limit: number): Promise<number>;
 
-  /** Blobs that no content refers to any more and whose time has come, oldest first, on these instances (`''`: shared backends). */
+  /** Blobs that no content refers to and whose time has come, oldest first, on these instances (`''`: shared backends). */
   abstract collectable(now: EpochNs, limit: number, instanceIds: readonly string[]): Promise<Replica[]>;
+
+  /**
+   * Leaves those of `blobs` that nothing here knows to the collector; resolves to them. From then on a commit that would
+   * refer to one of them is refused (`BACKEND_UNAVAILABLE`), and its time comes when no commit before can be under way.
+   */
+  abstract condemn(blobs: readonly Replica[]): Promise<Replica[]>;
 
   /** Collectable blobs are gone: forget them. Others are left alone. */
   abstract forget(blobs: readonly Replica[]): Promise<void>;
 
   /**
    * Moves, adds and drops blobs of a content; the files that have it and its entity tag stay as they are. `CONFLICT` when
-   * the content or one of `drop` is gone, one of `add` is there already, or no blob would be left.
+   * the content or one of `drop` is gone, one of `add` is there already, or no blob would be left. What is dropped goes
+   * before what is added comes, so a blob can be replaced by another in its place.
    */
   abstract changeReplicas(content: ContentId, change: ReplicaChange): Promise<void>;
 

@@ -10,6 +10,8 @@ export interface StoredObject {
 export interface ListedObject extends StoredObject {
   /** When it was written, by the backend's clock: a sweep spares what is younger than any write in flight. */
   readonly modifiedMs: number;
+  /** Where the backend knows it: the write is not settled yet, so a commit may be about to refer to it. */
+  readonly isUnsettled?: boolean;
 }
 
 /**

@@ -12,6 +12,7 @@ export function openMetadata({ metadataStore, storage }: CallfsConfig, metrics: 
   return openSqliteStore({
     path: metadataStore.sqlitePath,
     durability: storage.durability,
+    collectGraceMs: storage.collectGraceMs,
     observe: (operation, seconds) => {
       metadataQueries.inc({ operation });
       metadataDuration.observe({ operation }, seconds);

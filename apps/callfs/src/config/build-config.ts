@@ -21,7 +21,13 @@ export function buildConfig(values: Values, { file, embedded, base }: Origin): C
     log: { level: values['log.level'], format: values['log.format'] },
     metrics: { listenAddr: values['metrics.listen_addr'] },
     backend: buildBackend(values, path),
-    storage: { inlineMaxBytes: values['storage.inline_max_bytes'], durability: values['storage.durability'] },
+    storage: {
+      inlineMaxBytes: values['storage.inline_max_bytes'],
+      durability: values['storage.durability'],
+      collectGraceMs: values['storage.collect_grace'],
+      orphanGraceMs: values['storage.orphan_grace'],
+      scrubRateBytes: values['storage.scrub_rate_bytes'],
+    },
     metadataStore: buildMetadataStore(values, path),
     dlm: buildDlm(values),
     instanceDiscovery: {

@@ -9,7 +9,7 @@ export interface CallfsConfig {
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'console' };
   readonly metrics: { readonly listenAddr?: ListenAddress };
   readonly backend: BackendConfig;
-  readonly storage: { readonly inlineMaxBytes: number; readonly durability: 'full' | 'relaxed' };
+  readonly storage: StorageConfig;
   readonly metadataStore: MetadataStoreConfig;
   readonly dlm: DlmConfig;
   readonly instanceDiscovery: { readonly instanceId: string; readonly peerEndpoints: Readonly<Record<string, string>> };
@@ -106,6 +106,15 @@ export interface BackendConfig {
   readonly s3?: S3Config;
   readonly internalProxySkipTlsVerify: boolean;
   readonly internalProxyCaFile?: string;
+}
+
+export interface StorageConfig {
+  readonly inlineMaxBytes: number;
+  readonly durability: 'full' | 'relaxed';
+  readonly collectGraceMs: number;
+  readonly orphanGraceMs: number;
+  /** Per second; 0: off. */
+  readonly scrubRateBytes: number;
 }
 
 export type MetadataStoreConfig =

@@ -129,6 +129,21 @@ export const KEYS = {
     'full',
     '`full` has everything on the disk before a write is acknowledged; with `relaxed` a power failure can take the last writes.',
   ),
+  'storage.collect_grace': key(
+    duration({ minMs: 0 }),
+    '60s',
+    'Replaced and removed content is kept this long for those who still read it.',
+  ),
+  'storage.orphan_grace': key(
+    duration({ minMs: 1000 }),
+    '24h',
+    'A blob that no metadata knows is removed once it is older than this, which no upload may take.',
+  ),
+  'storage.scrub_rate_bytes': key(
+    size({ max: Number.MAX_SAFE_INTEGER }),
+    4 * 2 ** 20,
+    "Bytes a second that the check of this node's blobs in the background may read; 0 turns it off.",
+  ),
   'metadata_store.type': optional(
     oneOf('sqlite', 'postgres'),
     'The engine of the metadata.',

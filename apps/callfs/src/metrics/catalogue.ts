@@ -74,8 +74,20 @@ export class Metrics {
   readonly bytes = counter('callfs_bytes_total', 'Bytes of content, by direction (in, out).', ['direction']);
   readonly uploadsInFlight = gauge('callfs_uploads_in_flight', 'Uploads whose body is being received.');
   readonly certificateExpiry = gauge('callfs_tls_cert_expiry_seconds', 'Seconds until the TLS certificate expires.');
-  readonly storageBytes = gauge('callfs_storage_bytes', 'Bytes of the medium below a backend, by state (free, total).', [
-    'backend_type',
-    'state',
-  ]);
+  readonly orphanedBlobs = counter(
+    'callfs_orphaned_blobs_total',
+    'Blobs that belonged to nothing, found by the sweep and given to the collector.',
+    ['backend_type'],
+  );
+  readonly scrubBlobs = counter(
+    'callfs_scrub_blobs_total',
+    'Blobs that the scrub has checked, by outcome (ok, repaired, missing, wrong_size, damaged, unreadable).',
+    ['status'],
+  );
+  readonly scrubBytes = counter('callfs_scrub_bytes_total', 'Bytes of content that the scrub has checked.');
+  readonly storageBytes = gauge(
+    'callfs_storage_bytes',
+    'Bytes of the medium below a backend (free, total), and of all content by how it is kept (content: inline, blobs).',
+    ['backend_type', 'state'],
+  );
 }

@@ -1,5 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CallfsError, nowNs } from '@callfs/core';
+import { CallfsError, nowNs, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 
@@ -9,6 +9,13 @@ const COLLECT_BATCH = 100;
 const INTERVAL_MS = 5_000;
 /** After a pass with more to come: others first. */
 const BREATH_MS = 5;
+
+/** What a pass has freed. */
+export interface Collected {
+  /** Rows of removed trees. */
+  readonly rows: number;
+  readonly blobs: number;
+}
 
 /**
  * Frees what nothing refers to any more: the rows of removed trees, then blobs without a reference once their grace
@@ -42,27 +49,58 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
     await this.pass;
   }
 
+  /** One step; with both numbers 0 there is nothing left whose time has come. Passes may overlap. */
+  async collect(): Promise<Collected> {
+    const rows = await this.store.reap(REAP_BATCH);
+    let blobs = 0;
+    // One backend that is away keeps nothing in the others.
+    const failures: unknown[] = [];
+    for (const instanceId of this.places())
+      blobs += await this.collectOn(instanceId).catch((error: unknown) => {
+        failures.push(error);
+        return 0;
+      });
+    if (failures.length > 0) throw failures[0];
+    return { rows, blobs };
+  }
+
   private schedule(delayMs: number): void {
     if (this.stopped) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.pass = this.collect().finally(() => (this.pass = undefined));
+      this.pass = this.work().finally(() => (this.pass = undefined));
     }, delayMs).unref();
   }
 
-  private async collect(): Promise<void> {
+  private async work(): Promise<void> {
     let more = false;
     try {
-      const reaped = await this.store.reap(REAP_BATCH);
-      // What another node keeps is that node's to delete.
-      const blobs = await this.store.collectable(nowNs(), COLLECT_BATCH, [this.instanceId, '']);
-      for (const { backend, key } of blobs) await this.providers.get(backend).delete(key);
-      if (blobs.length > 0) await this.store.forget(blobs);
-      more = reaped > 0 || blobs.length === COLLECT_BATCH;
+      const { rows, blobs } = await this.collect();
+      more = rows > 0 || blobs >= COLLECT_BATCH;
     } catch (error) {
       if (!CallfsError.is(error)) throw error;
       this.logger.warn({ err: error }, 'collecting garbage failed; it is tried again');
     }
     this.schedule(more ? BREATH_MS : INTERVAL_MS);
+  }
+
+  /** Whose blobs this node deletes: its own, and those of shared backends that it has. What another node keeps is that node's. */
+  private places(): string[] {
+    const shared = this.providers.all().some(({ isShared }) => isShared);
+    return shared ? [this.instanceId, ''] : [this.instanceId];
+  }
+
+  private async collectOn(instanceId: string): Promise<number> {
+    const due = await this.store.collectable(nowNs(), COLLECT_BATCH, [instanceId]);
+    const gone: Replica[] = [];
+    try {
+      for (const blob of due) {
+        await this.providers.get(blob.backend).delete(blob.key);
+        gone.push(blob);
+      }
+    } finally {
+      if (gone.length > 0) await this.store.forget(gone);
+    }
+    return gone.length;
   }
 }

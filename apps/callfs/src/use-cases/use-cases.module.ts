@@ -65,6 +65,6 @@ const services = [
         new Recovery(store, providers, instanceDiscovery.instanceId),
     },
   ],
-  exports: services,
+  exports: [...services, Collector],
 })
 export class UseCasesModule {}

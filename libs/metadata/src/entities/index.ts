@@ -4,6 +4,7 @@ import { DentryEntity } from './dentry.entity';
 import { InodeEntity } from './inode.entity';
 import { NodeEntity } from './node.entity';
 import { PrincipalEntity } from './principal.entity';
+import { DamageEntity, ScrubEntity, SweepEntity } from './upkeep.entity';
 
 export const ENTITIES = [
   InodeEntity,
@@ -16,4 +17,7 @@ export const ENTITIES = [
   DetachedEntity,
   StatisticEntity,
   NodeEntity,
+  SweepEntity,
+  ScrubEntity,
+  DamageEntity,
 ];

@@ -1,10 +1,13 @@
 import { CallfsError, type ContentId, type Replica } from '@callfs/core';
 import type { NewContent, ReplicaChange, SharedContent } from '../metadata-store';
+import { KEY_HOLDERS } from '../key-holders';
 import type { Changed } from './changed';
 import type { Statements } from './statement-cache';
 import type { Totals } from './totals';
 
 const COLLECT = 'INSERT INTO collect (backend, instance_id, key, not_before)';
+const CONDEMNED_MESSAGE =
+  'The upload took so long (storage.orphan_grace) that its bytes were given up; nothing has changed. Send the file again.';
 
 /** Contents and how many inodes have them; run inside the writer's transaction. */
 export class ContentRows {
@@ -57,6 +60,16 @@ export class ContentRows {
     }
   }
 
+  /** Commits come one after the other, so none can be under way: what is condemned may go at once. */
+  condemn(blobs: readonly Replica[]): Replica[] {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    return blobs.filter(({ backend, instanceId, key }) => {
+      const place = [backend, instanceId, key];
+      const isHeld = KEY_HOLDERS.some((table) => this.sql.get(holds(table), ...place) !== undefined);
+      return !isHeld && this.sql.run(`${COLLECT} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, ...place, now).changes > 0;
+    });
+  }
+
   forget(blobs: readonly Replica[]): void {
     for (const { backend, instanceId, key } of blobs)
       this.sql.run('DELETE FROM collect WHERE backend = ? AND instance_id = ? AND key = ?', backend, instanceId, key);
@@ -65,8 +78,8 @@ export class ContentRows {
   changeReplicas(changed: Changed, id: ContentId, { add = [], drop = [], place }: ReplicaChange): void {
     const content = this.sql.get<{ kind: string }>('SELECT kind FROM content WHERE id = ?', id);
     if (!content) throw new CallfsError('CONFLICT', 'The content has been replaced or removed.');
-    for (const replica of add) this.addReplica(id, replica);
     for (const replica of drop) this.dropReplica(id, replica);
+    for (const replica of add) this.addReplica(id, replica);
     if (content.kind === 'blob' && !this.sql.get('SELECT 1 FROM replica WHERE content_id = ? LIMIT 1', id))
       throw new CallfsError('CONFLICT', 'A content keeps at least one blob.');
     if (place) this.sql.run('UPDATE content SET backend = ?, instance_id = ? WHERE id = ?', place.backend, place.instanceId, id);
@@ -74,10 +87,10 @@ export class ContentRows {
   }
 
   private addReplica(id: ContentId, { backend, instanceId, key }: Replica): void {
-    const { changes } = this.sql.run(
-      'INSERT INTO replica (content_id, backend, instance_id, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-      ...[id, backend, instanceId, key],
-    );
+    const place = [backend, instanceId, key];
+    if (this.sql.get(holds('collect'), ...place)) throw new CallfsError('BACKEND_UNAVAILABLE', CONDEMNED_MESSAGE);
+    const insert = 'INSERT INTO replica (content_id, backend, instance_id, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
+    const { changes } = this.sql.run(insert, id, ...place);
     if (changes === 0) throw new CallfsError('CONFLICT', 'The content has a blob there already.');
   }
 
@@ -93,4 +106,8 @@ export class ContentRows {
   private notBefore(): bigint {
     return BigInt(Date.now() + this.collectGraceMs) * 1_000_000n;
   }
+}
+
+function holds(table: string): string {
+  return `SELECT 1 FROM ${table} WHERE backend = ? AND instance_id = ? AND key = ?`;
 }

@@ -29,6 +29,7 @@ import {
   type TreeAccess,
 } from '../metadata-store';
 import { contentOf, type ContentRow } from '../inode-row';
+import { KEY_HOLDERS } from '../key-holders';
 import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
 import type { DatabaseClaim } from './database-claim';
@@ -173,9 +174,15 @@ export class SqliteMetadataStore extends MetadataStore {
   }
 
   override async collectable(now: EpochNs, limit: number, instanceIds: readonly string[]): Promise<Replica[]> {
-    const due = `SELECT backend, instance_id AS instanceId, key FROM collect
-      WHERE instance_id IN (SELECT value FROM json_each(?)) AND not_before <= ? ORDER BY not_before, key LIMIT ?`;
+    const due = `SELECT backend, instance_id AS instanceId, key FROM collect c
+      WHERE instance_id IN (SELECT value FROM json_each(?)) AND not_before <= ?
+      AND NOT EXISTS (SELECT 1 FROM replica r WHERE r.backend = c.backend AND r.instance_id = c.instance_id AND r.key = c.key)
+      ORDER BY not_before, key LIMIT ?`;
     return this.read('collectable', () => this.sql.all<Replica>(due, JSON.stringify(instanceIds), now, limit));
+  }
+
+  override condemn(blobs: readonly Replica[]): Promise<Replica[]> {
+    return this.change('condemn', blobs);
   }
 
   override forget(blobs: readonly Replica[]): Promise<void> {
@@ -196,9 +203,8 @@ export class SqliteMetadataStore extends MetadataStore {
     const known = (table: string) =>
       `SELECT key FROM ${table} WHERE backend = ? AND instance_id = ? AND key IN (SELECT value FROM json_each(?))`;
     const place = [backend, instanceId, JSON.stringify(keys)];
-    const rows = this.read('known_keys', () =>
-      this.sql.all<{ key: string }>(`${known('replica')} UNION ALL ${known('collect')}`, ...place, ...place),
-    );
+    const tables = [...KEY_HOLDERS, 'collect'];
+    const rows = this.read('known_keys', () => tables.flatMap((table) => this.sql.all<{ key: string }>(known(table), ...place)));
     return new Set(rows.map(({ key }) => key));
   }
 

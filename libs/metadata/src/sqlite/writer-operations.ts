@@ -26,6 +26,10 @@ export class WriterOperations extends TreeTransactions {
     this.contentRows.forget(blobs);
   }
 
+  condemn(_changed: Changed, blobs: readonly Replica[]): Replica[] {
+    return this.contentRows.condemn(blobs);
+  }
+
   changeReplicas(changed: Changed, content: ContentId, change: ReplicaChange): void {
     this.contentRows.changeReplicas(changed, content, change);
   }

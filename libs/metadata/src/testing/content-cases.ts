@@ -95,6 +95,41 @@ export function contentCases({ open, reopen }: Harness): void {
     expect(await store.knownKeys('localfs', 'node-1', [...many, kept])).toEqual(new Set([kept]));
   });
 
+  it('P9: leaves to the collector what nothing knows, and refuses a commit that comes after', async () => {
+    const store = await open({ collectGraceMs: 3_600_000 });
+    const { replicas } = (await makeFile(store, ['kept'], blob())).content!;
+    const { replicas: waiting } = (await makeFile(store, ['waiting'], blob())).content!;
+    await store.remove(await target(store, 'waiting'));
+    const late = blob();
+    const orphans = [...late.replicas, { backend: 's3', instanceId: '', key: newStorageKey() }];
+    expect(await store.condemn([...replicas, ...waiting, ...orphans])).toEqual(orphans);
+    expect(await store.condemn(orphans)).toEqual([]);
+    const place = { backend: 'localfs', instanceId: 'node-1' };
+    expect(await store.knownKeys('localfs', 'node-1', [late.replicas[0]!.key])).toHaveProperty('size', 1);
+    await expect(makeFile(store, ['late'], late)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    await expect(store.replaceContent(await target(store, 'kept'), late, {})).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+    });
+    const { id } = (await find(store, 'kept'))!.content!;
+    const replace = store.changeReplicas(id, { drop: replicas, add: late.replicas });
+    await expect(replace).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    expect(await find(store, 'late')).toBeUndefined();
+    expect((await find(store, 'kept'))!.content!.replicas).toEqual(replicas);
+    const due = await store.collectable(nowNs() + msToNs(600_000), 10, HERE);
+    expect(new Set(due)).toEqual(new Set(orphans));
+    await store.forget(orphans);
+    expect(await store.knownKeys(place.backend, place.instanceId, [late.replicas[0]!.key])).toHaveProperty('size', 0);
+  });
+
+  it('replaces a blob of a content by another in its place', async () => {
+    const store = await open();
+    const { content } = await makeFile(store, ['f'], blob());
+    const fresh = { ...content!.replicas[0]!, key: newStorageKey() };
+    await store.changeReplicas(content!.id, { drop: content!.replicas, add: [fresh] });
+    expect((await find(store, 'f'))!.content!.replicas).toEqual([fresh]);
+    expect(await store.collectable(LATER, 10, HERE)).toEqual(content!.replicas);
+  });
+
   it('offers an instance its own blobs and those of shared backends', async () => {
     const store = await open();
     const shared: Replica = { backend: 's3', instanceId: '', key: newStorageKey() };

@@ -108,7 +108,9 @@ export class LocalfsProvider extends StorageProvider {
         const found = await this.operate<fs.Stats | undefined>('look at a file', (done) =>
           fs.lstat(join(shard, key), (error, stats) => (errnoOf(error) === 'ENOENT' ? done(null) : done(error, stats))),
         );
-        if (found?.isFile()) yield { key, size: contentSizeOf(found.size), modifiedMs: found.mtimeMs };
+        // Its second name, in `staging`, goes with `settle`.
+        const isUnsettled = found !== undefined && found.nlink > 1;
+        if (found?.isFile()) yield { key, size: contentSizeOf(found.size), modifiedMs: found.mtimeMs, isUnsettled };
       }
     }
   }

@@ -1,0 +1,58 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Replica } from '@callfs/core';
+import type { MetadataStore } from '@callfs/metadata';
+import type { ListedObject, StorageProvider } from '@callfs/storage';
+
+const BATCH = 500;
+
+/** A blob that nothing refers to. */
+export interface Orphan {
+  readonly replica: Replica;
+  readonly size: number;
+}
+
+/** The orphans among some blobs of a backend; often none of them is one. */
+export interface SearchedBatch {
+  readonly seen: number;
+  readonly orphans: readonly Orphan[];
+}
+
+/**
+ * Goes through all blobs of backends and finds those that no metadata knows: what a write left that never came to its
+ * commit. Anything in flight is known to the metadata, known to the backend as not settled, or younger than the grace.
+ */
+export class OrphanSearch {
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly instanceId: string,
+    private readonly graceMs: number,
+  ) {}
+
+  /** Whose blobs a backend of this node has: the node's, or everybody's. */
+  placeOf({ name, isShared }: StorageProvider): { backend: string; instanceId: string } {
+    return { backend: name, instanceId: isShared ? '' : this.instanceId };
+  }
+
+  async *search(provider: StorageProvider): AsyncGenerator<SearchedBatch> {
+    let batch: ListedObject[] = [];
+    for await (const object of provider.list()) {
+      batch.push(object);
+      if (batch.length < BATCH) continue;
+      yield await this.judge(provider, batch);
+      batch = [];
+      await turn();
+    }
+    yield await this.judge(provider, batch);
+  }
+
+  private async judge(provider: StorageProvider, batch: readonly ListedObject[]): Promise<SearchedBatch> {
+    const before = Date.now() - this.graceMs;
+    const old = batch.filter(({ modifiedMs, isUnsettled }) => modifiedMs < before && !isUnsettled);
+    if (old.length === 0) return { seen: batch.length, orphans: [] };
+    const place = this.placeOf(provider);
+    const keys = old.map(({ key }) => key);
+    const known = await this.store.knownKeys(place.backend, place.instanceId, keys);
+    const orphans = old.filter(({ key }) => !known.has(key));
+    return { seen: batch.length, orphans: orphans.map(({ key, size }) => ({ replica: { ...place, key }, size })) };
+  }
+}

@@ -1,0 +1,107 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { CallfsError } from '@callfs/core';
+import { MetadataStore } from '@callfs/metadata';
+import { StorageProviders, type StorageProvider } from '@callfs/storage';
+import { Collector } from '../collector';
+import type { OrphanSearch } from './orphan-search';
+import type { UpkeepObserver } from './upkeep-observer';
+
+/** A store of the usual age is looked through four times a day. */
+const LONGEST_PERIOD_MS = 6 * 3600 * 1000;
+/** Nodes look this often whether a sweep is due; whoever comes first does it. */
+const LONGEST_LOOK_MS = 60_000;
+
+/**
+ * Looks through the blobs of this node's backends from time to time and leaves those to the collector that nothing
+ * refers to. A row in the metadata says when it is due, so a restart does not repeat it, and of the nodes that share a
+ * backend one does it: whoever moves the row's time on. Two at once would do no harm.
+ */
+@Injectable()
+export class OrphanSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(OrphanSweep.name);
+  private readonly periodMs: number;
+  private timer: NodeJS.Timeout | undefined;
+  private pass: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly providers: StorageProviders,
+    private readonly search: OrphanSearch,
+    private readonly collector: Collector,
+    graceMs: number,
+    private readonly observe: UpkeepObserver,
+  ) {
+    this.periodMs = Math.min(LONGEST_PERIOD_MS, graceMs);
+  }
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.pass;
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(
+      () => {
+        this.pass = this.sweepDue().finally(() => this.schedule());
+      },
+      Math.min(LONGEST_LOOK_MS, this.periodMs / 2),
+    ).unref();
+  }
+
+  private async sweepDue(): Promise<void> {
+    for (const provider of this.providers.all()) {
+      try {
+        if (!this.stopped && (await this.takeTurn(provider))) await this.sweep(provider);
+      } catch (error) {
+        if (!CallfsError.is(error)) throw error;
+        this.logger.warn({ err: error }, `looking for orphaned blobs in ${provider.name} failed; it is done again later`);
+      }
+    }
+  }
+
+  /** Whether the sweep is due and this node's to do: a node that is there for the first time sweeps after a period. */
+  private async takeTurn(provider: StorageProvider): Promise<boolean> {
+    const { backend, instanceId } = this.search.placeOf(provider);
+    const now = Date.now();
+    const next = now + this.periodMs;
+    const first = 'INSERT INTO sweep (backend, instance_id, due_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
+    // A time beyond the next period is that of a longer one, which the configuration had before.
+    const take = `UPDATE sweep SET due_ms = ? WHERE backend = ? AND instance_id = ? AND (due_ms <= ? OR due_ms > ?)
+      RETURNING due_ms`;
+    const [, taken = []] = await this.store.tables.transaction('sweep', [
+      { sql: first, parameters: [backend, instanceId, next] },
+      { sql: take, parameters: [next, backend, instanceId, now, next] },
+    ]);
+    return taken.length > 0;
+  }
+
+  private async sweep(provider: StorageProvider): Promise<void> {
+    let count = 0;
+    let bytes = 0;
+    for await (const { orphans } of this.search.search(provider)) {
+      if (this.stopped) return;
+      const condemned = await this.condemn(orphans.map(({ replica }) => replica));
+      for (const { replica, size } of orphans) {
+        if (!condemned.has(replica.key)) continue;
+        count++;
+        bytes += size;
+      }
+    }
+    if (count === 0) return;
+    this.observe.orphaned(provider.name, count);
+    this.logger.log({ blobs: count, bytes }, `${count} blobs in ${provider.name} belong to nothing and are collected`);
+    this.collector.wake();
+  }
+
+  private async condemn(replicas: Parameters<MetadataStore['condemn']>[0]): Promise<Set<string>> {
+    if (replicas.length === 0) return new Set();
+    return new Set((await this.store.condemn(replicas)).map(({ key }) => key));
+  }
+}

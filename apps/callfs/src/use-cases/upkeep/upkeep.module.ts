@@ -1,0 +1,67 @@
+import { Module, type FactoryProvider } from '@nestjs/common';
+import { MetadataStore } from '@callfs/metadata';
+import { StorageProviders } from '@callfs/storage';
+import type { CallfsConfig } from '../../config/config';
+import { CALLFS_CONFIG } from '../../config/config.module';
+import { Collector } from '../collector';
+import { UseCasesModule } from '../use-cases.module';
+import { BlobAudit } from './blob-audit';
+import { BlobRepair } from './blob-repair';
+import { GarbageService } from './garbage.service';
+import { OrphanSearch } from './orphan-search';
+import { OrphanSweep } from './orphan-sweep';
+import { Scrubber } from './scrubber';
+import { UPKEEP_OBSERVER, type UpkeepObserver } from './upkeep-observer';
+
+const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
+
+/** Keeps the blobs in order: orphans are collected, damage is found and mended, what can be freed is told. */
+@Module({
+  imports: [UseCasesModule],
+  providers: [
+    { provide: BlobAudit, inject: engines, useFactory: (...args: [MetadataStore, StorageProviders]) => new BlobAudit(...args) },
+    {
+      provide: BlobRepair,
+      inject: [...engines, CALLFS_CONFIG],
+      useFactory: (store: MetadataStore, providers: StorageProviders, { instanceDiscovery }: CallfsConfig) =>
+        new BlobRepair(store, providers, instanceDiscovery.instanceId),
+    },
+    {
+      provide: OrphanSearch,
+      inject: [MetadataStore, CALLFS_CONFIG],
+      useFactory: (store: MetadataStore, { instanceDiscovery, storage }: CallfsConfig) =>
+        new OrphanSearch(store, instanceDiscovery.instanceId, storage.orphanGraceMs),
+    },
+    {
+      provide: OrphanSweep,
+      inject: [...engines, OrphanSearch, Collector, CALLFS_CONFIG, UPKEEP_OBSERVER],
+      useFactory: (
+        store: MetadataStore,
+        providers: StorageProviders,
+        search: OrphanSearch,
+        collector: Collector,
+        { storage }: CallfsConfig,
+        observe: UpkeepObserver,
+      ) => new OrphanSweep(store, providers, search, collector, storage.orphanGraceMs, observe),
+    },
+    {
+      provide: GarbageService,
+      inject: [...engines, OrphanSearch, Collector],
+      useFactory: (...args: [MetadataStore, StorageProviders, OrphanSearch, Collector]) => new GarbageService(...args),
+    },
+    {
+      provide: Scrubber,
+      inject: [...engines, BlobAudit, BlobRepair, CALLFS_CONFIG, UPKEEP_OBSERVER],
+      useFactory: (
+        store: MetadataStore,
+        providers: StorageProviders,
+        audit: BlobAudit,
+        repair: BlobRepair,
+        { instanceDiscovery, storage }: CallfsConfig,
+        observe: UpkeepObserver,
+      ) => new Scrubber(store, providers, audit, repair, instanceDiscovery.instanceId, storage.scrubRateBytes, observe),
+    },
+  ],
+  exports: [GarbageService, Scrubber],
+})
+export class UpkeepModule {}
