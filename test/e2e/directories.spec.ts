@@ -212,6 +212,32 @@ describe('NDJSON', () => {
     expect(streamed.map((line) => (JSON.parse(line) as Entry).name)).toEqual(files);
   });
 
+  it('ends after "limit" entries, goes on behind a cursor, and refuses bad ones of both', async () => {
+    const all = paths(await root.list(base, { recursive: true }));
+    const cursor = String((await root.list(base, { recursive: true, limit: 2 })).json.next_cursor);
+    const streamed = async (query: Record<string, string | number>) => {
+      const { text } = await root.list(base, { recursive: true, ...query }, accept);
+      return text.split('\n').flatMap((line) => (line === '' ? [] : [(JSON.parse(line) as Entry).path]));
+    };
+
+    expect(await streamed({ limit: 3 })).toEqual(all.slice(0, 3));
+    expect(await streamed({ limit: 100_000 })).toEqual(all);
+    expect(await streamed({ cursor })).toEqual(all.slice(2));
+    expect(await streamed({ cursor, limit: 3 })).toEqual(all.slice(2, 5));
+    for (const query of ['limit=0', 'limit=x', 'cursor=x'])
+      expect((await root.request('GET', `/v1/directories${encodePath(base)}?${query}`, { headers: accept })).outcome).toBe(
+        '400 INVALID_REQUEST',
+      );
+  });
+
+  it.each<[string, string]>([
+    ['application/json, application/x-ndjson;q=0', 'application/json'],
+    ['application/x-ndjson; q=0.000', 'application/json'],
+    ['Application/X-NDJSON;q=0.5, */*', 'application/x-ndjson'],
+  ])('"Accept: %s" gets %s', async (accepted, type) => {
+    expect((await root.list(base, {}, { accept: accepted })).header('content-type')).toBe(type);
+  });
+
   it('of an empty directory is empty', async () => {
     const answer = await root.list(await freshDirectory(root), {}, accept);
     expect([answer.status, answer.text]).toEqual([200, '']);

@@ -159,6 +159,7 @@ describe('PATCH destination', () => {
     ['of nothing: 404', () => root.move(`${base}/nothing`, `${base}/x`), '404 FILE_NOT_FOUND'],
     ['of nothing over something: 404', () => root.move(`${base}/nothing`, `${base}/file`, over), '404 FILE_NOT_FOUND'],
     ['a file to a path that says directory: 400', () => root.move(`${base}/file`, `${base}/x/`), '400 INVALID_REQUEST'],
+    ['a relative destination: 400', () => root.move(`${base}/file`, 'elsewhere'), '400 INVALID_REQUEST'],
     ['an empty destination: 400', () => root.move(`${base}/file`, ''), '400 INVALID_REQUEST'],
     ['a flag that is no flag: 400', () => root.move(`${base}/file`, `${base}/x`, { overwrite: 'yes' }), '400 INVALID_REQUEST'],
     ['an unknown backend: 400', () => root.move(`${base}/file`, `${base}/x`, { backend: 'floppy' }), '400 INVALID_REQUEST'],

@@ -26,3 +26,4 @@ export { MetadataTables, type TableStatement, type TableValue } from './metadata
 export { MetadataModule, type MetadataModuleOptions } from './metadata.module';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
 export type { SqliteMetadataStore } from './sqlite/sqlite-metadata-store';
+export { DatabaseClaim } from './sqlite/database-claim';

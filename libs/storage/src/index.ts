@@ -11,5 +11,6 @@ export { damageIn } from './blob-errors';
 export { StorageProviders } from './storage-providers';
 export { StorageModule, type StorageModuleOptions } from './storage.module';
 export { openLocalfs, type LocalfsOptions, type LocalfsProvider } from './localfs/localfs-provider';
+export { RootClaim } from './localfs/root-claim';
 export { openS3 } from './s3/open-s3';
 export type { S3Options } from './s3/s3-options';

@@ -100,7 +100,7 @@ function refusal(request: IncomingMessage, url: string, path: string): CallfsErr
   if (headerBytes(request.rawHeaders) > HEADERS_MAX_BYTES) {
     return new CallfsError('HEADERS_TOO_LARGE', 'The headers are larger than 16 KiB.');
   }
-  const fault = framingFault(request.rawHeaders, request.httpVersion === '1.0');
+  const fault = framingFault(request.rawHeaders, request.httpVersion);
   if (fault !== undefined) return new CallfsError('INVALID_REQUEST', `The request cannot be read in one way only: ${fault}.`);
   if (url.includes('#'))
     return new CallfsError('INVALID_REQUEST', 'A URL is sent without its fragment; write "#" in a name as "%23".');

@@ -58,15 +58,26 @@ export class ListingService {
     };
   }
 
-  /** Every entry, in pieces, in constant memory. A tree comes in the order of its names, parents first. */
-  async stream(caller: Caller, path: VirtualPath, options: ListingOptions): Promise<AsyncIterable<ListedEntry[]>> {
+  /**
+   * Every entry, or `limit` of them, in pieces, in constant memory. A tree comes in the order of its names, parents
+   * first. `INVALID_REQUEST` for a cursor that is not one of this listing's.
+   */
+  async stream(
+    caller: Caller,
+    path: VirtualPath,
+    options: ListingOptions,
+    { limit, cursor }: { readonly limit?: number; readonly cursor?: string } = {},
+  ): Promise<AsyncIterable<ListedEntry[]>> {
     if (options.recursive && options.sort !== 'name') {
       throw new CallfsError(
         'INVALID_REQUEST',
         'A recursive stream comes sorted by name; leave "sort" out, or ask for pages of JSON.',
       );
     }
-    return this.walk(caller, await this.directories.open(caller, path), options);
+    const directory = await this.directories.open(caller, path);
+    const after = cursor === undefined ? undefined : decodeCursor(cursor, directory.inode.id, options);
+    const walk = await this.walk(caller, directory, options, after);
+    return limit === undefined ? walk : piecesOf(walk, limit);
   }
 
   private walk(caller: Caller, directory: Existing, options: ListingOptions, after?: Cursor): Promise<TreeWalk> {
@@ -81,11 +92,18 @@ export class ListingService {
 
 async function firstOf(walk: TreeWalk, count: number): Promise<ListedEntry[]> {
   const items: ListedEntry[] = [];
-  for await (const entries of walk) {
-    items.push(...entries.slice(0, count - items.length));
-    if (items.length >= count) break;
-  }
+  for await (const entries of piecesOf(walk, count)) items.push(...entries);
   return items;
+}
+
+/** The first `count` entries, as they come. */
+async function* piecesOf(walk: TreeWalk, count: number): AsyncGenerator<ListedEntry[]> {
+  let left = count;
+  for await (const entries of walk) {
+    yield entries.slice(0, left);
+    left -= entries.length;
+    if (left <= 0) return;
+  }
 }
 
 /** The first `count` entries of the whole tree behind the cursor in sorted order, never holding more than twice as many. */

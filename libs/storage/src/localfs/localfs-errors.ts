@@ -1,7 +1,7 @@
 import { CallfsError } from '@callfs/core';
 
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
 /** SQLite opens the root's lock, and does not tell why it could not. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS', 'SQLITE_CANTOPEN', 'SQLITE_READONLY']);
 
 /** What a failed system call means to the caller. The path stays in `cause`, for the log. */

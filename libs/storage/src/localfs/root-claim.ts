@@ -32,6 +32,21 @@ export class RootClaim {
     }
   }
 
+  /** Throws what `take` would throw when another process has the root, and takes, makes and changes nothing. */
+  static refuseHeld(root: string): void {
+    const lockPath = join(root, 'lock');
+    if (!fs.existsSync(lockPath)) return;
+    const lock = new Database(lockPath, { readonly: true, timeout: 0 });
+    try {
+      lock.prepare('SELECT count(*) FROM sqlite_master').get();
+    } catch (error) {
+      // Anything else is left by a holder that died; the next one mends it.
+      if (isBusy(error)) throw inUse(root, error);
+    } finally {
+      lock.close();
+    }
+  }
+
   release(): void {
     this.lock.close();
   }

@@ -22,7 +22,7 @@ export class ServerCommand extends CommandRunner {
     const stop = new StopSignals(() => process.exit(EXIT.failed));
     const server = await this.start(loaded, options, stop);
     process.on('SIGHUP', () => void server.reload());
-    if (loaded.embedded) process.stdout.write(greeting(server.url, loaded.embedded, loaded.config));
+    if (loaded.embedded) process.stdout.write(greeting(server.url, loaded.embedded));
     say(`listening on ${server.url}`);
     await stop.first;
     await server.close();

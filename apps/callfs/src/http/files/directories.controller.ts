@@ -16,6 +16,7 @@ const DEFAULT_DEPTH = 100;
 const MAX_DEPTH = 1000;
 const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 10_000;
+const MAX_STREAMED = 1_000_000_000;
 
 /** `GET /v1/directories/{path}`: listings in pages, sorted and filtered, of a directory or a tree. */
 @Controller()
@@ -33,9 +34,13 @@ export class DirectoriesController {
     const path = pathOf(request, '/v1/directories');
     const query = queryOf(request);
     const options = listingOptions(query);
-    if (acceptsLines(request)) return this.responses.sendLines(caller, path, options, reply);
+    const cursor = query.get('cursor');
+    if (acceptsLines(request)) {
+      const limit = query.has('limit') ? integer(query, 'limit', 1, MAX_STREAMED, 1) : undefined;
+      return this.responses.sendLines(caller, path, options, { limit, cursor }, reply);
+    }
     const limit = integer(query, 'limit', 1, MAX_LIMIT, DEFAULT_LIMIT);
-    const page = await this.listings.page(caller, path, options, limit, query.get('cursor'));
+    const page = await this.listings.page(caller, path, options, limit, cursor);
     sendJson(reply, 200, {
       path: page.directory.path.toString(),
       type: 'directory',
@@ -68,6 +73,10 @@ function listingOptions(query: Query): ListingOptions {
   };
 }
 
+/** Named, and not only to say that it is not wanted (`q=0`). */
 function acceptsLines({ headers }: FastifyRequest): boolean {
-  return (headers.accept ?? '').split(',').some((type) => type.split(';')[0]?.trim().toLowerCase() === 'application/x-ndjson');
+  return (headers.accept ?? '').split(',').some((range) => {
+    const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    return type === 'application/x-ndjson' && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+  });
 }

@@ -37,8 +37,14 @@ export class ListingResponse {
   }
 
   /** The same entries as lines of JSON, for any number of them. */
-  async sendLines(caller: Caller, path: VirtualPath, options: ListingOptions, reply: FastifyReply): Promise<void> {
-    const entries = await this.listings.stream(caller, path, options);
+  async sendLines(
+    caller: Caller,
+    path: VirtualPath,
+    options: ListingOptions,
+    part: { readonly limit?: number; readonly cursor?: string },
+    reply: FastifyReply,
+  ): Promise<void> {
+    const entries = await this.listings.stream(caller, path, options, part);
     return sendStream(reply, 200, { 'Content-Type': 'application/x-ndjson' }, this.lines(caller, entries));
   }
 

@@ -16,7 +16,7 @@ const mode = z
 
 const rename = z.strictObject({ name: z.string(), overwrite: z.boolean().optional() });
 const move = z.strictObject({
-  destination: z.string().min(1),
+  destination: z.string().startsWith('/', 'expected a path that begins with "/"; "name" renames in place'),
   overwrite: z.boolean().optional(),
   create_parents: z.boolean().optional(),
   backend: z.string().optional(),

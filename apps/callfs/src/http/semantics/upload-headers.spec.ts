@@ -46,6 +46,7 @@ describe('readUploadHeaders', () => {
     [{ 'x-callfs-mtime': 'yesterday' }, 'INVALID_REQUEST'],
     [{ 'x-callfs-mtime': '9999-01-01T00:00:00Z' }, 'INVALID_REQUEST'],
     [{ 'x-oc-mtime': '2023-11-14T22:13:20Z' }, 'INVALID_REQUEST'],
+    [{ 'content-range': 'bytes 0-4/10' }, 'INVALID_REQUEST'],
     [{ 'content-encoding': 'gzip' }, 'UNSUPPORTED_ENCODING'],
     [{ 'content-encoding': 'identity, br' }, 'UNSUPPORTED_ENCODING'],
     [{ 'content-digest': 'sha-256=nope' }, 'INVALID_REQUEST'],

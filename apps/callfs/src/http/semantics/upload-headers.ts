@@ -18,6 +18,7 @@ export interface UploadHeaders {
 /** Reads them all. `INVALID_REQUEST`, `UNSUPPORTED_ENCODING`, `PAYLOAD_TOO_LARGE`, `DIGEST_MISMATCH`. */
 export function readUploadHeaders(fields: RequestFields): UploadHeaders {
   requireIdentity(field(fields, 'content-encoding'));
+  requireWhole(field(fields, 'content-range'));
   return {
     size: parseContentLength(field(fields, 'content-length')),
     contentType: storedContentType(field(fields, 'content-type')),
@@ -72,5 +73,14 @@ function requireIdentity(contentEncoding: string | undefined): void {
   throw new CallfsError(
     'UNSUPPORTED_ENCODING',
     'Content-Encoding is not supported: a file is stored as it is sent. Leave the header out to store the encoded bytes themselves.',
+  );
+}
+
+/** A part stored as if it were everything would destroy the rest (RFC 9110 §14.5). */
+function requireWhole(contentRange: string | undefined): void {
+  if (contentRange === undefined) return;
+  throw new CallfsError(
+    'INVALID_REQUEST',
+    'Content-Range says that the body is a part, and a file is replaced as a whole. Send all of it, without the header.',
   );
 }

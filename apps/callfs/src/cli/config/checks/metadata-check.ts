@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { Client } from 'pg';
 import { CallfsError } from '@callfs/core';
+import { DatabaseClaim } from '@callfs/metadata';
 import type { MetadataStoreConfig } from '../../../config/config';
 import { parseDsn } from '../../../config/dsn';
 import { nearestExisting } from './nearest-existing';
@@ -21,6 +22,7 @@ async function checkSqlite(path: string): Promise<Seen> {
     return { saw: `${path} will be made` };
   }
   accessSync(path, constants.R_OK | constants.W_OK);
+  DatabaseClaim.refuseHeld(path);
   const database = new Database(path, { readonly: true, timeout: 0 });
   try {
     database.prepare('SELECT count(*) FROM sqlite_master').get();

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { CallfsError } from '@callfs/core';
+import { RootClaim } from '@callfs/storage';
 import type { BackendConfig, S3Config } from '../../../config/config';
 import { StartupError } from '../../../config/startup/startup-error';
 import { nearestExisting } from './nearest-existing';
@@ -18,6 +19,7 @@ function checkLocalfs(root: string): Seen {
   if (!statSync(there).isDirectory())
     throw new StartupError({ kind: 'storage', key, reason: `${there} is not a directory`, next: 'Name a directory.' });
   accessSync(there, constants.R_OK | constants.W_OK | constants.X_OK);
+  RootClaim.refuseHeld(root);
   const { bavail, bsize } = statfsSync(there);
   if (bavail === 0)
     throw new StartupError({ kind: 'storage', key, reason: `the disk of ${root} is full`, next: 'Free some space.' });
