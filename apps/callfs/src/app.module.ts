@@ -3,12 +3,14 @@ import { AuthModule, Authenticator } from '@callfs/auth';
 import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
+import { BootId } from './composition/boot-id';
 import { identityOptions, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
 import { lockingOptions } from './composition/locks';
 import { upkeepObserver } from './composition/upkeep-metrics';
 import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
+import { AdminModule } from './http/admin/admin.module';
 import { FilesModule } from './http/files/files.module';
 import { HttpShellModule } from './http/http-shell.module';
 import { PublicUrl } from './http/public-url';
@@ -31,12 +33,14 @@ export class AppModule {
         HttpShellModule.forRoot(config),
         MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openMetadata }),
         StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openStorage }),
-        LockingModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, Metrics], useFactory: lockingOptions }),
+        LockingModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, Metrics, BootId], useFactory: lockingOptions }),
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
+        AdminModule,
         UpkeepModule,
       ],
       providers: [
+        { provide: BootId, useFactory: () => new BootId() },
         { provide: RequestAuthenticator, useExisting: Authenticator },
         { provide: PrincipalNames, inject: [CALLFS_CONFIG, MetadataStore], useFactory: openPrincipalNames },
         { provide: PublicUrl, useFactory: () => new PublicUrl(config.server.externalUrl) },
@@ -50,7 +54,7 @@ export class AppModule {
         },
         { provide: UPKEEP_OBSERVER, inject: [Metrics], useFactory: upkeepObserver },
       ],
-      exports: [UPKEEP_OBSERVER, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
+      exports: [BootId, UPKEEP_OBSERVER, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
     };
   }
 }

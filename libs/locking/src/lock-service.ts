@@ -10,6 +10,8 @@ import { inLockOrder } from './lock-names';
 
 export interface LockServiceOptions {
   readonly instanceId: string;
+  /** Of this run; one of its own when nothing else has to know it. */
+  readonly bootId?: string;
   readonly acquireTimeoutMs: number;
   readonly observer?: LockObserver;
   readonly isNodeAlive?: NodeLiveness;
@@ -36,7 +38,7 @@ export class LockService {
   /** What `callfs locks` and the admin routes need. */
   readonly admin: LockAdministration;
 
-  private readonly bootId = randomUUID();
+  private readonly bootId: string;
   private readonly keeper: LeaseKeeper;
   private readonly fences: FenceCache;
   private readonly observer: LockObserver;
@@ -47,6 +49,7 @@ export class LockService {
     fences: FenceSource,
     private readonly options: LockServiceOptions,
   ) {
+    this.bootId = options.bootId ?? randomUUID();
     this.observer = options.observer ?? NOBODY;
     this.keeper = new LeaseKeeper(store, this.observer);
     this.fences = new FenceCache(fences);

@@ -10,12 +10,23 @@ export class CommandEnd extends Error {
   }
 }
 
+/** Fails a command for the reason that its message says, with an exit code of its own. */
+export class CommandFailure extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 function isCommanderError(error: unknown): error is CommanderError {
   return error instanceof Error && 'exitCode' in error && String((error as { code?: unknown }).code).startsWith('commander.');
 }
 
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof CommandEnd) return error.exitCode;
+  if (error instanceof CommandEnd || error instanceof CommandFailure) return error.exitCode;
   if (!isCommanderError(error)) return EXIT.failed;
   return error.exitCode === 0 ? EXIT.done : EXIT.usage;
 }

@@ -3,9 +3,10 @@ import type { LockingOptions, LockObserver } from '@callfs/locking';
 import type { MetadataStore } from '@callfs/metadata';
 import type { CallfsConfig } from '../config/config';
 import type { Metrics } from '../metrics/catalogue';
+import type { BootId } from './boot-id';
 
 /** The locks that the configuration names, their operations counted. */
-export function lockingOptions(config: CallfsConfig, fences: MetadataStore, metrics: Metrics): LockingOptions {
+export function lockingOptions(config: CallfsConfig, fences: MetadataStore, metrics: Metrics, bootId: BootId): LockingOptions {
   const { dlm, instanceDiscovery } = config;
   if (dlm.type !== 'local')
     throw new CallfsError(
@@ -13,7 +14,14 @@ export function lockingOptions(config: CallfsConfig, fences: MetadataStore, metr
       'dlm.type: redis is not available in this version; a single node with local locks is.',
     );
   const { instanceId } = instanceDiscovery;
-  return { type: dlm.type, fences, instanceId, acquireTimeoutMs: dlm.acquireTimeoutMs, observer: lockObserver(metrics) };
+  return {
+    type: dlm.type,
+    fences,
+    instanceId,
+    bootId: bootId.value,
+    acquireTimeoutMs: dlm.acquireTimeoutMs,
+    observer: lockObserver(metrics),
+  };
 }
 
 /** Every small write passes here several times: the children of the labels are looked up once. */

@@ -12,6 +12,7 @@ import { DirectoriesService } from './directories.service';
 import { FaultPoints } from './fault-points';
 import { FilesService } from './files.service';
 import { ListingService } from './listing.service';
+import { LocksService } from './locks.service';
 import { MovesService } from './moves.service';
 import { NewNamePlanner } from './new-name';
 import { PathResolver } from './path-resolver';
@@ -25,6 +26,7 @@ const services = [
   DirectoriesService,
   FilesService,
   ListingService,
+  LocksService,
   MovesService,
   RemovalsService,
   SymlinksService,
