@@ -5,9 +5,10 @@ import { registerNodeGauges } from './composition/node-gauges';
 import { registerNodeHealth } from './composition/node-health';
 import type { CallfsConfig } from './config/config';
 import { AppModule } from './app.module';
+import { QuickRead } from './http/files/quick-read';
 import { HealthChecks } from './http/health/health-checks';
 import { PublicUrl } from './http/public-url';
-import { createHttpApp, listen, reloadCertificate } from './http/server';
+import { answerAtOnce, createHttpApp, listen, reloadCertificate } from './http/server';
 import { speaksTls } from './http/tls';
 import { Metrics } from './metrics/catalogue';
 
@@ -28,6 +29,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     const [store, locks, storage] = [app.get(MetadataStore), app.get(LockService), app.get(StorageProviders)];
     registerNodeHealth(app.get(HealthChecks), store, locks, storage);
     registerNodeGauges(app.get(Metrics), storage, store);
+    answerAtOnce(app, app.get(QuickRead, { strict: false }));
     const { port } = await listen(app, config.server.listenAddr);
     const host = config.server.listenAddr.host || 'localhost';
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -35,12 +35,22 @@ export class Authenticator {
     return this.authenticateToken(bearerToken(authorization));
   }
 
+  /** The same, `undefined` where `authenticate` throws. */
+  recognise(authorization: string | undefined): Identity | undefined {
+    return this.find(bearerToken(authorization));
+  }
+
   /** The same for a front end that carries the key otherwise. */
   authenticateToken(token: string | undefined): Identity {
+    const identity = this.find(token);
+    if (identity !== undefined) return identity;
+    throw new CallfsError('AUTHENTICATION_FAILED', 'The API key is missing or wrong. Send "Authorization: Bearer <api-key>".');
+  }
+
+  private find(token: string | undefined): Identity | undefined {
     const isPossible = token !== undefined && token !== '' && token.length <= KEY_MAX_CHARS;
     const identity = this.table.get(digestKey(isPossible ? token : DECOY));
-    if (isPossible && identity !== undefined) return identity;
-    throw new CallfsError('AUTHENTICATION_FAILED', 'The API key is missing or wrong. Send "Authorization: Bearer <api-key>".');
+    return isPossible ? identity : undefined;
   }
 }
 

@@ -167,6 +167,9 @@ export abstract class MetadataStore {
   /** Walks `names` from the root in one round trip; symbolic links are not followed. */
   abstract resolve(names: readonly string[], options?: { data?: boolean }): Promise<Resolution>;
 
+  /** The same when it can be told at once, out of memory that is known to be current; `undefined` when it cannot. */
+  resolveNow?(names: readonly string[], options?: { data?: boolean }): Resolution | undefined;
+
   /** The bytes of an inline content; `FILE_NOT_FOUND` when it is gone. */
   abstract readInline(content: ContentId): Promise<Buffer>;
 

@@ -17,6 +17,12 @@ export interface ExchangeObserver {
   refused(refusal: { requestId: string; status: number; remoteAddress: string }): void;
 }
 
+/** Answers at once what needs neither router nor waiting. */
+export interface QuickAnswer {
+  /** Whether it has answered; otherwise nothing has happened. */
+  answer(exchange: Exchange): boolean;
+}
+
 /**
  * Where every request enters, before any framework: it gets its exchange, what no route may see is refused, and the
  * router is shown a URL it cannot misread. The listener of the server's `request`, `checkContinue` and `clientError`.
@@ -27,6 +33,7 @@ export class HttpFront {
   /** The router; set when it exists, before the server listens. */
   route: RequestListener = () => undefined;
   observer: ExchangeObserver | undefined;
+  quick: QuickAnswer | undefined;
   /** One function for all responses, not a closure for each. */
   private readonly onClose: (this: ServerResponse) => void;
 
@@ -57,6 +64,7 @@ export class HttpFront {
       writeError(exchange, problem);
       return;
     }
+    if (this.quick?.answer(exchange)) return;
     request.url = routedPath(target.path);
     this.route(request, response);
   }

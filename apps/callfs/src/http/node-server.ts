@@ -10,7 +10,7 @@ import type { CertificatePair } from './tls';
 export type NodeServer = http.Server | https.Server;
 
 /** Longer than load balancers keep a connection idle (AWS 60 s, nginx 75 s), so that they and not we close it first. */
-const KEEP_ALIVE_MS = 80_000;
+export const KEEP_ALIVE_MS = 80_000;
 const HEADERS_TIMEOUT_MAX_MS = 60_000;
 
 export interface NodeServerOptions {

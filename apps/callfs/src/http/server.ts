@@ -12,6 +12,7 @@ import { onCollect } from '../metrics/on-collect';
 import { HttpMetrics } from '../metrics/http-metrics';
 import { CallfsAdapter } from './callfs-adapter';
 import { CertificateReload } from './certificate-reload';
+import type { QuickAnswer } from './front';
 import { LOG } from './http-shell.module';
 import { serveDocs } from './openapi/docs-page';
 import { RemoteAddress } from './remote-address';
@@ -56,6 +57,11 @@ export async function createHttpApp(appModule: Type | DynamicModule, config: Cal
 export async function reloadCertificate(app: NestFastifyApplication): Promise<boolean> {
   const adapter = app.getHttpAdapter() as unknown as CallfsAdapter;
   return (await adapter.certificate?.reload()) ?? false;
+}
+
+/** Lets `quick` answer what it can before the router sees it. */
+export function answerAtOnce(app: NestFastifyApplication, quick: QuickAnswer): void {
+  (app.getHttpAdapter() as unknown as CallfsAdapter).front.quick = quick;
 }
 
 /** Listens and resolves to where. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */

@@ -1,6 +1,16 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { UnixAuthorizer } from '@callfs/auth';
-import { CallfsError, type ByteRange, type EpochNs, type Inode, type VirtualPath } from '@callfs/core';
+import { UnixAuthorizer, type Identity } from '@callfs/auth';
+import {
+  CallfsError,
+  EXECUTE,
+  mayAccess,
+  READ,
+  type ByteRange,
+  type Content,
+  type EpochNs,
+  type Inode,
+  type VirtualPath,
+} from '@callfs/core';
 import { MetadataStore, type AttributeChanges, type CommitGuard, type NewContent } from '@callfs/metadata';
 import { StorageProviders, type BlobBody } from '@callfs/storage';
 import type { Caller } from './caller';
@@ -29,6 +39,14 @@ export interface Upload {
   readonly contentType: string | null;
   /** Called once nothing speaks against the upload any more, before the body is read (`100 Continue`). */
   readonly accepted?: () => void;
+}
+
+/** A file that was found at once. */
+export interface Quick {
+  readonly inode: Inode;
+  readonly content: Content;
+  /** When it was asked for. */
+  readonly data: Buffer | null;
 }
 
 type UploadPlan = Plan & { located: Located } & (
@@ -66,6 +84,21 @@ export class FilesService {
     const found = await this.resolver.existing(caller.identity, path, { ...options, follow });
     if (found.inode.type === 'file') this.authorizer.read(caller.identity, found.inode, found.path);
     return found;
+  }
+
+  /**
+   * What `open` finds (or `stat`, without `data`) when it is a file that the caller may read, met without a symbolic link,
+   * and all of it is at hand; `undefined` otherwise, also for what would be refused: then the ordinary way decides.
+   */
+  openNow(identity: Identity, path: VirtualPath, options: { data: boolean }): Quick | undefined {
+    const { names, saysDirectory } = path;
+    const found = saysDirectory ? undefined : this.store.resolveNow?.(names, options);
+    const inode = found?.inodes[names.length];
+    if (!inode?.content || (options.data && !found?.data) || !mayAccess(identity, inode, READ)) return undefined;
+    for (let depth = 0; depth < names.length; depth++)
+      if (!mayAccess(identity, found?.inodes[depth] as Inode, EXECUTE)) return undefined;
+    if (options.data) this.observe('read', inode.content.backend);
+    return { inode, content: inode.content, data: found?.data ?? null };
   }
 
   /** The bytes of what `open` found, or of a part; they are those of one version, whatever is written meanwhile. */

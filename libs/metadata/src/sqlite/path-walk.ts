@@ -1,4 +1,4 @@
-import { ROOT_INODE, type ContentId, type Inode } from '@callfs/core';
+import { ROOT_INODE, type ContentId, type Inode, type InodeId } from '@callfs/core';
 import { inodeOf, type InodeRow } from '../inode-row';
 import type { Resolution } from '../metadata-store';
 import { INODE_BY_ID, RESOLVE, RESOLVE_CHILD } from './sqlite-statements';
@@ -33,6 +33,24 @@ export class PathWalk {
     // Replaced by a commit that this thread has not been told of yet.
     cache.dropInode(last.id);
     return this.resolve(names, wantData);
+  }
+
+  /** The same out of the cache alone; `undefined` when that does not know all of it. */
+  resolveNow(names: readonly string[], wantData: boolean): Resolution | undefined {
+    const { cache } = this;
+    let last = cache.inode(ROOT_INODE);
+    if (!last) return undefined;
+    const inodes = [last];
+    for (const name of names) {
+      const id: InodeId | undefined = last.type === 'directory' ? cache.child(last.id, name) : NOTHING;
+      if (id === NOTHING) break;
+      last = id === undefined ? undefined : cache.inode(id);
+      if (!last) return undefined;
+      inodes.push(last);
+    }
+    if (!wantData || inodes.length <= names.length || !last.content?.inline) return { inodes, data: null };
+    const data = cache.dataOf(last.content.id);
+    return data && { inodes, data };
   }
 
   inline(content: ContentId): Buffer | undefined {

@@ -89,6 +89,10 @@ export class SqliteMetadataStore extends MetadataStore {
     return this.walk.resolve(names, options?.data === true);
   }
 
+  override resolveNow(names: readonly string[], options?: { data?: boolean }): Resolution | undefined {
+    return this.closed ? undefined : this.walk.resolveNow(names, options?.data === true);
+  }
+
   override async readInline(content: ContentId): Promise<Buffer> {
     const data = this.walk.inline(content);
     if (data) return data;

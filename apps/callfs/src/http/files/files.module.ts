@@ -9,6 +9,7 @@ import { FileResponse } from './file-response';
 import { FilesController } from './files.controller';
 import { ListingResponse } from './listing-response';
 import { Placement } from './placement';
+import { QuickRead } from './quick-read';
 
 /** The tree over HTTP: `/v1/files` and `/v1/directories`. */
 @Module({
@@ -19,6 +20,7 @@ import { Placement } from './placement';
     FileFields,
     FileResponse,
     ListingResponse,
+    QuickRead,
     {
       provide: Placement,
       inject: [CALLFS_CONFIG],
