@@ -18,7 +18,6 @@ import { RequestAuthenticator } from './http/request-authenticator';
 import { Metrics } from './metrics/catalogue';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
-import { UpkeepModule } from './use-cases/upkeep/upkeep.module';
 import { UPKEEP_OBSERVER } from './use-cases/upkeep/upkeep-observer';
 
 /** Everything a node is made of, chosen by its configuration. */
@@ -37,7 +36,6 @@ export class AppModule {
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
         AdminModule,
-        UpkeepModule,
       ],
       providers: [
         { provide: BootId, useFactory: () => new BootId() },

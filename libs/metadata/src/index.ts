@@ -23,6 +23,14 @@ export {
   type TreeAccess,
 } from './metadata-store';
 export { MetadataTables, type TableStatement, type TableValue } from './metadata-tables';
+export {
+  FAULT_KINDS,
+  type ContentPath,
+  type FaultKind,
+  type MetadataFault,
+  type RepairOutcome,
+  type VerifyOptions,
+} from './verification/metadata-fault';
 export { MetadataModule, type MetadataModuleOptions } from './metadata.module';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
 export type { SqliteMetadataStore } from './sqlite/sqlite-metadata-store';

@@ -12,6 +12,7 @@ import type {
 } from '@callfs/core';
 import type { MetadataTables } from './metadata-tables';
 import type { Principal, PrincipalRequest } from './principal';
+import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from './verification/metadata-fault';
 
 /** What a path led to: `inodes[0]` is `/`, `inodes[i]` what the first `i` names lead to. */
 export interface Resolution {
@@ -270,6 +271,18 @@ export abstract class MetadataStore {
   abstract ensurePrincipals(wanted: readonly PrincipalRequest[]): Promise<Principal[]>;
 
   abstract statistics(): Promise<MetadataStatistics>;
+
+  /** Every fault of the tree as it was at one moment, found in bounded memory and without holding up others. */
+  verify?(options?: VerifyOptions): AsyncIterable<MetadataFault>;
+
+  /**
+   * Mends one fault in a transaction of its own, if it is still there. Nothing that anybody stored is given up for it: what
+   * has lost its place is put into `/lost+found`, and what cannot be put right is left as it is.
+   */
+  repair?(fault: MetadataFault): Promise<RepairOutcome>;
+
+  /** The paths that lead to contents, at most 1000. Takes time: the whole tree is searched, without holding up others. */
+  pathsOf?(contents: readonly ContentId[]): Promise<ContentPath[]>;
 
   /** Resolves when the engine answers; `METADATA_UNAVAILABLE` when it does not. */
   abstract ping(): Promise<void>;

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { openSqliteStore, type SqliteMetadataStore } from '@callfs/metadata';
 import { afterAll } from 'vitest';
 import { metadataStoreSuite } from '../src/testing/metadata-store-suite';
@@ -26,6 +27,15 @@ metadataStoreSuite('sqlite', {
     const { path } = opened.get(store)!;
     await store.close();
     opened.delete(store);
+    return open(path);
+  },
+  corrupt: async (store, ...statements) => {
+    const { path } = opened.get(store)!;
+    await store.close();
+    opened.delete(store);
+    const database = new Database(path);
+    for (const statement of statements) database.exec(statement);
+    database.close();
     return open(path);
   },
 });

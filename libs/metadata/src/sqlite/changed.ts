@@ -11,7 +11,9 @@ export type Change =
   | readonly ['gone', id: InodeId]
   | readonly ['content gone', id: ContentId]
   /** Its blobs are elsewhere now, in whatever inodes have it. */
-  | readonly ['content moved', id: ContentId];
+  | readonly ['content moved', id: ContentId]
+  /** A repair: rare, and it may have touched anything. */
+  | readonly ['anything'];
 
 /** What a transaction changed, for the cache of the other thread. */
 export class Changed {

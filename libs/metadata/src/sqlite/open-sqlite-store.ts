@@ -10,6 +10,7 @@ import { DatabaseClaim } from './database-claim';
 import { Lister } from './lister';
 import { SqliteMetadataStore } from './sqlite-metadata-store';
 import { TreeCache, type CacheSizes } from './tree-cache';
+import { Verifier } from './verifier';
 import { WriterClient } from './writer-client';
 
 export interface SqliteStoreOptions {
@@ -38,7 +39,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const writer = await WriterClient.start({ path, durability, collectGraceMs }, (changes) =>
       changes ? cache.apply(changes) : cache.clear(),
     );
-    return new SqliteMetadataStore(dataSource, handleOf(dataSource), writer, new Lister(path), cache, claim, options.observe);
+    const helpers = [new Lister(path), new Verifier(path), cache, claim] as const;
+    return new SqliteMetadataStore(dataSource, handleOf(dataSource), writer, ...helpers, options.observe);
   } catch (error) {
     await dataSource?.destroy();
     claim?.release();

@@ -32,6 +32,7 @@ import { contentOf, type ContentRow } from '../inode-row';
 import { KEY_HOLDERS } from '../key-holders';
 import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
+import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from '../verification/metadata-fault';
 import type { DatabaseClaim } from './database-claim';
 import { Fences } from './fences';
 import { readPage } from './list-statement';
@@ -42,6 +43,7 @@ import { CONTENTS } from './sqlite-statements';
 import { runTableStatement, SqliteTables } from './sqlite-tables';
 import { Statements } from './statement-cache';
 import type { TreeCache } from './tree-cache';
+import type { Verifier } from './verifier';
 import type { WriterClient } from './writer-client';
 
 /** A page of this many names is read at once; a longer one in a thread of its own. */
@@ -64,6 +66,7 @@ export class SqliteMetadataStore extends MetadataStore {
     database: Database.Database,
     private readonly writer: WriterClient,
     private readonly lister: Lister,
+    private readonly verifier: Verifier,
     private readonly cache: TreeCache,
     private readonly claim: DatabaseClaim,
     private readonly observe: QueryObserver = () => undefined,
@@ -233,6 +236,19 @@ export class SqliteMetadataStore extends MetadataStore {
     };
   }
 
+  override verify(options: VerifyOptions = {}): AsyncIterable<MetadataFault> {
+    if (this.closed) throw closedStore();
+    return this.verifier.verify(options);
+  }
+
+  override repair(fault: MetadataFault): Promise<RepairOutcome> {
+    return this.change('repair', fault);
+  }
+
+  override pathsOf(contents: readonly ContentId[]): Promise<ContentPath[]> {
+    return this.timed('pathsOf', () => this.verifier.paths(contents));
+  }
+
   override async ping(): Promise<void> {
     this.read('ping', () => this.sql.get('SELECT 1'));
     await this.writer.run('ping');
@@ -243,7 +259,7 @@ export class SqliteMetadataStore extends MetadataStore {
   }
 
   private async letGo(): Promise<void> {
-    await Promise.all([this.writer.close(), this.lister.close()]);
+    await Promise.all([this.writer.close(), this.lister.close(), this.verifier.close()]);
     await this.dataSource.destroy();
     this.claim.release();
   }

@@ -81,6 +81,9 @@ export class TreeCache {
         case 'content gone':
           this.data.delete(change[1]);
           break;
+        case 'anything':
+          this.clear();
+          break;
         case 'content moved':
           moved.add(change[1]);
           break;
@@ -89,7 +92,7 @@ export class TreeCache {
     if (moved.size > 0) this.dropHolders(moved);
   }
 
-  /** When what was committed cannot be known. */
+  /** When what was committed cannot be known, or is more than can be told. */
   clear(): void {
     this.names.clear();
     this.inodes.clear();

@@ -2,6 +2,8 @@ import type { ContentId, Replica } from '@callfs/core';
 import type { ReplicaChange } from '../metadata-store';
 import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
+import { mend } from '../verification/mend';
+import type { MetadataFault, RepairOutcome } from '../verification/metadata-fault';
 import type { Changed } from './changed';
 import type { ContentRows } from './content-rows';
 import type { FenceRows } from './fence-rows';
@@ -17,9 +19,9 @@ export class WriterOperations extends TreeTransactions {
     private readonly statements: Statements,
     private readonly contentRows: ContentRows,
     private readonly fenceRows: FenceRows,
-    totals: Totals,
+    private readonly allTotals: Totals,
   ) {
-    super(statements, contentRows, fenceRows, totals);
+    super(statements, contentRows, fenceRows, allTotals);
   }
 
   forget(_changed: Changed, blobs: readonly Replica[]): void {
@@ -44,6 +46,16 @@ export class WriterOperations extends TreeTransactions {
 
   reserveFences(_changed: Changed, count: number): number {
     return this.fenceRows.reserve(count);
+  }
+
+  repair(changed: Changed, fault: MetadataFault): RepairOutcome {
+    // What the operations before have added to the totals is in the tables already, and is to be in the totals as well.
+    this.allTotals.flush();
+    const mending = mend(fault, new Date());
+    let step = mending.next();
+    while (!step.done) step = mending.next(this.statements.rows(step.value.sql, ...(step.value.parameters ?? [])));
+    if (step.value === 'repaired') changed.add(['anything']);
+    return step.value;
   }
 
   ping(): void {

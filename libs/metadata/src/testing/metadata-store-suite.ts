@@ -5,6 +5,7 @@ import { coherenceCases } from './coherence-cases';
 import { concurrencyCases } from './concurrency-cases';
 import { contentCases } from './content-cases';
 import { creationCases } from './creation-cases';
+import { faultCases } from './fault-cases';
 import { fenceCases } from './fence-cases';
 import { listCases } from './list-cases';
 import { moveCases } from './move-cases';
@@ -20,6 +21,8 @@ export interface Harness {
   readonly open: (options?: { collectGraceMs?: number }) => Promise<MetadataStore>;
   /** Closes the store and opens what it kept, as another start of the program would. */
   readonly reopen: (store: MetadataStore) => Promise<MetadataStore>;
+  /** Closes the store, runs statements past it, and opens it again: what a bug or a bad disk may leave. */
+  readonly corrupt?: (store: MetadataStore, ...statements: readonly string[]) => Promise<MetadataStore>;
 }
 
 /** What every metadata store has to do. */
@@ -36,5 +39,7 @@ export function metadataStoreSuite(name: string, harness: Harness): void {
   describe(`${name}: principals`, () => principalCases(harness));
   describe(`${name}: tables beside the tree`, () => tableCases(harness));
   describe(`${name}: concurrency`, () => concurrencyCases(harness));
+  const { corrupt } = harness;
+  if (corrupt) describe(`${name}: faults`, () => faultCases({ ...harness, corrupt }));
   describe(`${name}: coherence`, () => coherenceCases(harness));
 }

@@ -7,9 +7,11 @@ import { Collector } from '../collector';
 import { UseCasesModule } from '../use-cases.module';
 import { BlobAudit } from './blob-audit';
 import { BlobRepair } from './blob-repair';
+import { FsckService } from './fsck.service';
 import { GarbageService } from './garbage.service';
 import { OrphanSearch } from './orphan-search';
 import { OrphanSweep } from './orphan-sweep';
+import { ScrubReport } from './scrub-report';
 import { Scrubber } from './scrubber';
 import { UPKEEP_OBSERVER, type UpkeepObserver } from './upkeep-observer';
 
@@ -50,6 +52,24 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
       useFactory: (...args: [MetadataStore, StorageProviders, OrphanSearch, Collector]) => new GarbageService(...args),
     },
     {
+      provide: FsckService,
+      inject: [...engines, BlobAudit, BlobRepair, OrphanSearch, Collector, CALLFS_CONFIG],
+      useFactory: (
+        store: MetadataStore,
+        providers: StorageProviders,
+        audit: BlobAudit,
+        repair: BlobRepair,
+        search: OrphanSearch,
+        collector: Collector,
+        { instanceDiscovery }: CallfsConfig,
+      ) => new FsckService(store, providers, audit, repair, search, collector, instanceDiscovery.instanceId),
+    },
+    {
+      provide: ScrubReport,
+      inject: [MetadataStore, Scrubber],
+      useFactory: (store: MetadataStore, scrubber: Scrubber) => new ScrubReport(store, scrubber),
+    },
+    {
       provide: Scrubber,
       inject: [...engines, BlobAudit, BlobRepair, CALLFS_CONFIG, UPKEEP_OBSERVER],
       useFactory: (
@@ -62,6 +82,6 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
       ) => new Scrubber(store, providers, audit, repair, instanceDiscovery.instanceId, storage.scrubRateBytes, observe),
     },
   ],
-  exports: [GarbageService, Scrubber],
+  exports: [FsckService, GarbageService, ScrubReport],
 })
 export class UpkeepModule {}
