@@ -6,6 +6,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import type { CallfsConfig, ListenAddress } from '../config/config';
 import { AccessLog } from '../logging/access-log';
+import { programLogger } from '../logging/program-logger';
 import type { Log } from '../logging/log';
 import { Metrics } from '../metrics/catalogue';
 import { onCollect } from '../metrics/on-collect';
@@ -35,7 +36,9 @@ export async function createHttpApp(appModule: Type | DynamicModule, config: Cal
     abortOnError: false,
     forceCloseConnections: false,
   });
-  app.useLogger(app.get(Logger));
+  app.useLogger(programLogger(app.get(Logger)));
+  // Nest would do it when it listens, which it does not do here: until then every line is held back.
+  app.flushLogs();
   const log = app.get<Log>(LOG);
   const metrics = app.get(Metrics);
   const addresses = new RemoteAddress(server.trustedProxies);

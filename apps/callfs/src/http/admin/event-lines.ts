@@ -20,9 +20,9 @@ async function* lines(events: AsyncIterable<object>): AsyncGenerator<Buffer> {
     for (;;) {
       const step = iterator.next();
       while (await isSilent(step)) yield lineOf(STILL_AT_IT);
-      const { done, value } = await step;
-      if (done) return;
-      yield lineOf(value);
+      const result = await step;
+      if (result.done) return;
+      yield lineOf(result.value);
     }
   } finally {
     await iterator.return?.();
