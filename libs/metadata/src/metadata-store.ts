@@ -10,7 +10,7 @@ import type {
   InodeId,
   Replica,
 } from '@callfs/core';
-import type { MetadataTables } from './metadata-tables';
+import type { MetadataTables, TableStatement } from './metadata-tables';
 import type { Principal, PrincipalRequest } from './principal';
 import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from './verification/metadata-fault';
 
@@ -105,6 +105,11 @@ export interface CopyAttributes {
 export interface CommitGuard {
   readonly lockNames: readonly string[];
   readonly fence: number;
+  /**
+   * Notes in a table beside the tree, in the same transaction, that the commit was made: what is to happen once does.
+   * One that answers with no row (`RETURNING`) refuses the commit with `STALE_LOCK`.
+   */
+  readonly receipt?: TableStatement;
 }
 
 export type SortKey = 'name' | 'size' | 'mtime';

@@ -4,6 +4,7 @@ import { DentryEntity } from './dentry.entity';
 import { InodeEntity } from './inode.entity';
 import { NodeEntity } from './node.entity';
 import { PrincipalEntity } from './principal.entity';
+import { UploadEntity, UploadPartEntity } from './upload.entity';
 import { DamageEntity, ScrubEntity, SweepEntity } from './upkeep.entity';
 
 export const ENTITIES = [
@@ -17,6 +18,8 @@ export const ENTITIES = [
   DetachedEntity,
   StatisticEntity,
   NodeEntity,
+  UploadEntity,
+  UploadPartEntity,
   SweepEntity,
   ScrubEntity,
   DamageEntity,

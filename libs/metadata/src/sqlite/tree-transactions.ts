@@ -15,6 +15,7 @@ import type { Changed } from './changed';
 import type { ContentRows } from './content-rows';
 import type { FenceRows } from './fence-rows';
 import { PathChecks } from './path-checks';
+import { signReceipt } from './receipt';
 import { INODE_BY_ID } from './sqlite-statements';
 import type { Statements } from './statement-cache';
 import type { Totals } from './totals';
@@ -188,7 +189,9 @@ export class TreeTransactions {
 
   private start(guard: CommitGuard | undefined): void {
     this.now = BigInt(Date.now()) * 1_000_000n;
-    if (guard) this.fences.check(guard);
+    if (!guard) return;
+    this.fences.check(guard);
+    if (guard.receipt) signReceipt(this.sql, guard.receipt);
   }
 
   /** Judges where a new name is to stand and makes the missing directories; the directory it will be in. */

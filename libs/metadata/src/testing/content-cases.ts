@@ -95,6 +95,18 @@ export function contentCases({ open, reopen }: Harness): void {
     expect(await store.knownKeys('localfs', 'node-1', [...many, kept])).toEqual(new Set([kept]));
   });
 
+  it('P9: knows the blobs of uploads that are no files yet, and leaves none of them to the collector', async () => {
+    const store = await open();
+    const part = { backend: 'localfs', instanceId: 'node-1', key: newStorageKey() };
+    const insert = `INSERT INTO upload_part (upload_id, position, size, sha256, backend, instance_id, key)
+      VALUES ('u', 0, 1, NULL, ?, ?, ?)`;
+    await store.tables.write('upload', insert, part.backend, part.instanceId, part.key);
+    expect(await store.knownKeys('localfs', 'node-1', [part.key])).toEqual(new Set([part.key]));
+    expect(await store.condemn([part])).toEqual([]);
+    await store.tables.write('upload', 'DELETE FROM upload_part');
+    expect(await store.condemn([part])).toEqual([part]);
+  });
+
   it('P9: leaves to the collector what nothing knows, and refuses a commit that comes after', async () => {
     const store = await open({ collectGraceMs: 3_600_000 });
     const { replicas } = (await makeFile(store, ['kept'], blob())).content!;

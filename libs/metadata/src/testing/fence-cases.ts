@@ -67,4 +67,22 @@ export function fenceCases({ open, reopen }: Harness): void {
     expect(await namesIn(again)).toEqual(['d', 'f']);
     expect(await find(again, 'f')).toEqual(f);
   });
+
+  it('notes a commit in a table beside the tree, with it or not at all, and refuses one that nothing can be noted on', async () => {
+    const store = await open();
+    await store.tables.write('sweep', "INSERT INTO sweep (backend, instance_id, due_ms) VALUES ('s3', '', 1)");
+    const receipt = { sql: 'UPDATE sweep SET due_ms = 2 WHERE due_ms = ? RETURNING backend', parameters: [1] };
+    const guard = { lockNames: ['/f'], fence: await store.nextFence(), receipt };
+    const due = () => store.tables.read('sweep', 'SELECT due_ms FROM sweep');
+    await makeFile(store, ['taken']);
+    const taken = store.createFile(await place(store, 'taken'), ROOT_OWNED, inline('x'), null, guard);
+    await expect(taken).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await due()).toEqual([{ due_ms: 1 }]);
+    await store.createFile(await place(store, 'f'), ROOT_OWNED, inline('x'), null, guard);
+    expect(await due()).toEqual([{ due_ms: 2 }]);
+    const again = store.replaceContent(await target(store, 'f'), inline('y'), {}, guard);
+    await expect(again).rejects.toMatchObject({ code: 'STALE_LOCK' });
+    expect((await find(store, 'f'))?.size).toBe(1);
+    expect(await namesIn(store)).toEqual(['f', 'taken']);
+  });
 }
