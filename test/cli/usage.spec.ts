@@ -9,7 +9,22 @@ const root = join(__dirname, '../..');
 const directory = useDirectory();
 const cli = (...args: string[]) => runCli(args, { cwd: directory.path });
 
-const COMMANDS = ['server', 'config validate', 'config show', 'config init', 'tls self-signed'];
+const COMMANDS = [
+  'server',
+  'config validate',
+  'config show',
+  'config init',
+  'tls self-signed',
+  'ls',
+  'stat',
+  'cat',
+  'put',
+  'get',
+  'mkdir',
+  'mv',
+  'cp',
+  'rm',
+];
 
 describe('--help', () => {
   it('of the program lists the commands, examples and exit codes on stdout', async () => {
@@ -44,6 +59,10 @@ describe('wrong usage is answered on stderr alone, with 2', () => {
     ['an option without its value', 'server --config', 'argument missing'],
     ['a bad duration', 'server --wait-for-dependencies 5x', 'Expected a duration such as 30s'],
     ['options that exclude each other', 'config init --single-node --cluster', 'exclude each other'],
+    ['no path to remove', 'rm', "missing required argument 'paths'"],
+    ['a source without a destination', 'mv /a', 'expected <source...> <destination>'],
+    ['a bad number of jobs', 'put --jobs 0 a b', 'Expected a whole number from 1 to 64'],
+    ['a bad mode', 'mkdir -m rwx /a', 'Expected an octal mode'],
     ['a bad host', 'tls self-signed --host a/b', 'Expected a host name or an IP address'],
     ['a bad number of days', 'tls self-signed --days 0', 'Expected a whole number from 1 to 3650'],
   ])('%s', async (_, line, expected) => {

@@ -1,14 +1,10 @@
-import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { Exchanges } from './client/exchange';
 import type { ConfigOption } from './config-option';
 import { CommandFailure, EXIT } from './exit-codes';
 import { findServer, type ServerAddress } from './server-address';
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-
-/** Silence for this long is as good as no server. */
-const IDLE_MS = 60_000;
-const CONNECT_MS = 5_000;
 
 /** What the server says of a request that it does not answer with success. */
 interface Refusal {
@@ -22,7 +18,11 @@ interface Refusal {
  * a server that cannot be reached, or that cannot reach what it needs (502, 503), ends it with 4.
  */
 export class AdminClient {
-  constructor(private readonly server: ServerAddress) {}
+  private readonly exchanges: Exchanges;
+
+  constructor(server: ServerAddress) {
+    this.exchanges = new Exchanges(server);
+  }
 
   /** Of the server that the options and the environment name; see `findServer`. */
   static for(options: ConfigOption): AdminClient {
@@ -30,7 +30,7 @@ export class AdminClient {
   }
 
   get url(): string {
-    return this.server.url;
+    return this.exchanges.url;
   }
 
   /** `path` as the API has it, `/v1/admin/…`; what is undefined in the query is left out. */
@@ -57,41 +57,18 @@ export class AdminClient {
     throw this.refusal(status, answer ?? {});
   }
 
-  private exchange(method: string, target: string, body: string | undefined): Promise<{ status: number; text: string }> {
-    const { url, apiKey, certificate } = this.server;
-    const options: RequestOptions = {
+  private async exchange(method: string, target: string, body: string | undefined): Promise<{ status: number; text: string }> {
+    const answer = await this.exchanges.send({
       method,
-      headers: {
-        authorization: `Bearer ${apiKey}`,
-        accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-      },
-    };
-    // The certificate is the very one that the server has been given: neither its issuer nor its names matter.
-    const trust =
-      certificate === undefined ? {} : { ca: certificate, allowPartialTrustChain: true, checkServerIdentity: () => undefined };
-    return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(this.unreachable(error));
-      const take = (answer: IncomingMessage) => {
-        clearTimeout(connecting);
-        answer.once('error', fail);
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.once('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
-      };
-      const outgoing = url.startsWith('https:')
-        ? requestHttps(url + target, { ...options, ...trust }, take)
-        : requestHttp(url + target, options, take);
-      const connecting = setTimeout(() => outgoing.destroy(new Error(`no connection within ${CONNECT_MS / 1000} s`)), CONNECT_MS);
-      outgoing.once('socket', (socket) => {
-        if (!socket.connecting) clearTimeout(connecting);
-        socket.once(url.startsWith('https:') ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
-      });
-      outgoing.setTimeout(IDLE_MS, () => outgoing.destroy(new Error(`no answer within ${IDLE_MS / 1000} s`)));
-      outgoing.once('error', fail);
-      outgoing.once('close', () => clearTimeout(connecting));
-      outgoing.end(body);
+      target,
+      headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
+      body: body === undefined ? undefined : Buffer.from(body),
     });
+    try {
+      return { status: answer.statusCode ?? 0, text: await text(answer) };
+    } catch (cause) {
+      throw new CommandFailure(`the answer of ${this.url} broke off. Try again.`, EXIT.unreachable, { cause });
+    }
   }
 
   private read(status: number, text: string): unknown {
@@ -109,17 +86,6 @@ export class AdminClient {
     const named = request_id === undefined ? '' : ` (request ${request_id})`;
     return new CommandFailure(`${code ?? `status ${status}`}: ${message ?? 'no reason given.'}${named}`, exitCode);
   }
-
-  private unreachable(error: Error): CommandFailure {
-    const { code } = error as NodeJS.ErrnoException;
-    const hint = isCertificateCode(code) ? ' Trust its certificate with NODE_EXTRA_CA_CERTS=FILE.' : ' Is the server running?';
-    const why = error.message.replace(/\.$/, '') || code;
-    return new CommandFailure(`cannot reach ${this.url}: ${why}.${hint}`, EXIT.unreachable, { cause: error });
-  }
-}
-
-function isCertificateCode(code: string | undefined): boolean {
-  return code !== undefined && /CERT|SIGNATURE|ALTNAME|ERR_TLS/.test(code);
 }
 
 function withQuery(path: string, query: Query): string {

@@ -1,4 +1,13 @@
 import { Module } from '@nestjs/common';
+import { CatCommand } from './client/cat.command';
+import { CpCommand } from './client/cp.command';
+import { GetCommand } from './client/get.command';
+import { LsCommand } from './client/ls.command';
+import { MkdirCommand } from './client/mkdir.command';
+import { MvCommand } from './client/mv.command';
+import { PutCommand } from './client/put.command';
+import { RmCommand } from './client/rm.command';
+import { StatCommand } from './client/stat.command';
 import { ConfigCommand } from './config/config.command';
 import { InitCommand } from './config/init.command';
 import { ShowCommand } from './config/show.command';
@@ -9,6 +18,23 @@ import { TlsCommand } from './tls/tls.command';
 
 /** The commands; each is a file of its own. */
 @Module({
-  providers: [ServerCommand, ConfigCommand, ValidateCommand, ShowCommand, InitCommand, TlsCommand, SelfSignedCommand],
+  providers: [
+    ServerCommand,
+    ConfigCommand,
+    ValidateCommand,
+    ShowCommand,
+    InitCommand,
+    TlsCommand,
+    SelfSignedCommand,
+    LsCommand,
+    StatCommand,
+    CatCommand,
+    PutCommand,
+    GetCommand,
+    MkdirCommand,
+    MvCommand,
+    CpCommand,
+    RmCommand,
+  ],
 })
 export class CliModule {}

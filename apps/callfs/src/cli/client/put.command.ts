@@ -1,0 +1,106 @@
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Command, Help, Option } from 'nest-commander';
+import type { ConfigOption } from '../config-option';
+import { CommandFailure, EXIT } from '../exit-codes';
+import { ClientCommand, SERVER_HELP } from './client-command';
+import type { FileClient } from './file-client';
+import { jobsOf, transfer } from './transfer';
+import { Progress } from './progress';
+import { placeFor, remotePath } from './remote-path';
+import { Tally } from './tally';
+import { LocalSource } from './tree/local-source';
+import { RemoteSink } from './tree/remote-sink';
+
+interface PutOptions extends ConfigOption {
+  readonly recursive?: boolean;
+  readonly preserve?: boolean;
+  readonly clobber?: boolean;
+  readonly jobs?: number;
+}
+
+@Command({ name: 'put', arguments: '<paths...>', description: 'upload files and trees to a running server' })
+export class PutCommand extends ClientCommand<PutOptions> {
+  protected override readonly fewest = 2;
+
+  protected async perform(client: FileClient, paths: readonly string[], options: PutOptions): Promise<void> {
+    const sources = paths.slice(0, -1);
+    const destination = paths.at(-1) ?? '';
+    const to = remotePath(destination);
+    const sinkOptions = { preserve: options.preserve === true, owners: false, create: options.clobber === false };
+    const progress = new Progress(process.stderr, await totalOf(sources));
+    const tally = new Tally(() => progress.clear());
+    for (const source of sources) {
+      await tally.guard(source, async () => {
+        if (source === '-') {
+          if (to.isRoot || to.saysDirectory) throw new CommandFailure('name the file that it becomes.', EXIT.failed);
+          await client.upload(to, process.stdin.pipe(progress.watch('-')), { create: sinkOptions.create });
+          return tally.succeeded(1);
+        }
+        if ((await stat(source)).isDirectory() && !options.recursive)
+          throw new CommandFailure('it is a directory; --recursive uploads what is in it.', EXIT.failed);
+        const place = await placeFor(client, to, nameOf(source), sources.length > 1);
+        await transfer(new LocalSource(source), new RemoteSink(client, place, sinkOptions), {
+          root: source,
+          jobs: jobsOf(options.jobs),
+          progress,
+          tally,
+        });
+      });
+    }
+    process.stderr.write(`callfs: ${progress.summary()}\n`);
+    tally.finish();
+  }
+
+  @Option({ flags: '-r, --recursive', description: 'directories with everything below them' })
+  recursive(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '-p, --preserve', description: 'keep modes and times' })
+  preserve(): boolean {
+    return true;
+  }
+
+  @Option({ flags: '-n, --no-clobber', description: 'leave what is there already as it is, and fail for it', defaultValue: true })
+  clobber(): boolean {
+    return false;
+  }
+
+  @Option({ flags: '-j, --jobs <number>', description: 'files on their way at once (default: 4)' })
+  jobs(text: string): number {
+    return jobsOf(text);
+  }
+
+  @Help('after')
+  examples(): string {
+    return `
+The last path is the server's: a directory that is there, or ends with "/", takes the sources in. "-" is standard input.
+Each file is there completely or not at all. ${SERVER_HELP}
+
+Examples:
+  callfs put report.pdf /docs/
+  callfs put -r -p photos /backup/photos
+  pg_dump shop | callfs put - /backup/shop.sql`;
+  }
+}
+
+/** The name that it gets in a directory; that of `.` and `dir/.` is none: what is in them goes there. */
+function nameOf(source: string): string {
+  const name = basename(source);
+  return name === '.' || name === '..' ? '' : name;
+}
+
+/** Known when all of it is files. */
+async function totalOf(sources: readonly string[]): Promise<number | undefined> {
+  const sizes = await Promise.all(
+    sources.map((source) =>
+      stat(source).then(
+        (found) => (found.isFile() ? found.size : NaN),
+        () => NaN,
+      ),
+    ),
+  );
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  return Number.isNaN(total) ? undefined : total;
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { chmod, chown, lchown, link, lstat, lutimes, mkdir, readlink, rename, rm, symlink, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { TreeEntry, TreeReport, TreeSink } from './tree-entry';
+
+export interface LocalSinkOptions {
+  /** Modes and times are kept. */
+  readonly preserve: boolean;
+  /** Owners are kept too, which takes root. */
+  readonly owners: boolean;
+  /** What is there already stays. */
+  readonly create: boolean;
+}
+
+/**
+ * A file or directory of this machine. A file is written beside its place and takes it when it is complete, so a copy
+ * that breaks off never leaves half a file. Nothing is written through links that are found on the way.
+ */
+export class LocalSink implements TreeSink {
+  private readonly directories: TreeEntry[] = [];
+
+  constructor(
+    private readonly root: string,
+    private readonly options: LocalSinkOptions,
+  ) {}
+
+  async directory(entry: TreeEntry): Promise<void> {
+    const path = this.pathOf(entry);
+    try {
+      await mkdir(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await this.isDirectory(entry, path))) throw error;
+    }
+    this.directories.push(entry);
+  }
+
+  async file(entry: TreeEntry, content: Readable): Promise<void> {
+    const path = this.pathOf(entry);
+    const staged = join(dirname(path), `.callfs-${randomBytes(8).toString('hex')}.part`);
+    try {
+      await pipeline(content, createWriteStream(staged, { flags: 'wx', mode: 0o666, highWaterMark: 1 << 18 }));
+      await this.preserve(entry, staged);
+      if (this.options.create) await link(staged, path).finally(() => unlink(staged));
+      else await rename(staged, path);
+    } catch (error) {
+      await rm(staged, { force: true });
+      throw error;
+    }
+  }
+
+  async symlink(entry: TreeEntry): Promise<void> {
+    const path = this.pathOf(entry);
+    const target = entry.target ?? '';
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.isSymbolicLink() && !this.options.create) {
+      if ((await readlink(path)) === target) return;
+      await unlink(path);
+    }
+    await symlink(target, path);
+    if (this.options.owners) await lchown(path, entry.uid, entry.gid);
+    if (this.options.preserve) await lutimes(path, seconds(entry), seconds(entry));
+  }
+
+  async settle(report: TreeReport): Promise<void> {
+    for (const entry of this.directories.reverse())
+      await this.preserve(entry, this.pathOf(entry)).catch((error: unknown) => report(entry.names, error));
+  }
+
+  private async preserve(entry: TreeEntry, path: string): Promise<void> {
+    // Before the mode: chown takes away set-user-ID.
+    if (this.options.owners) await chown(path, entry.uid, entry.gid);
+    if (!this.options.preserve) return;
+    await chmod(path, entry.mode);
+    await lutimes(path, seconds(entry), seconds(entry));
+  }
+
+  /** The root may be reached through a link that the user made; what is below it may not. */
+  private async isDirectory({ names }: TreeEntry, path: string): Promise<boolean> {
+    const found = await lstat(names.length === 0 ? join(path, '.') : path);
+    return found.isDirectory();
+  }
+
+  private pathOf({ names }: TreeEntry): string {
+    return join(this.root, ...names);
+  }
+}
+
+function seconds({ mtimeNs }: TreeEntry): number {
+  return Number(mtimeNs) / 1e9;
+}

@@ -1,0 +1,67 @@
+import { createReadStream, type BigIntStats } from 'node:fs';
+import { lstat, readdir, readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { TreeEntry, TreeReport, TreeSource } from './tree-entry';
+
+/** A file or directory of this machine. The root is followed when it is a link; links below are copied as links. */
+export class LocalSource implements TreeSource {
+  readonly isSequential = false;
+
+  constructor(readonly name: string) {}
+
+  async *entries(report: TreeReport): AsyncGenerator<TreeEntry> {
+    yield* this.walk([], await stat(this.name, { bigint: true }), report);
+  }
+
+  async open({ names, size }: TreeEntry): Promise<Readable> {
+    // A file that grows meanwhile is sent as long as it was when it was announced.
+    return size === 0
+      ? createReadStream('/dev/null')
+      : createReadStream(this.pathOf(names), { end: size - 1, highWaterMark: 1 << 18 });
+  }
+
+  private async *walk(names: readonly string[], stats: BigIntStats, report: TreeReport): AsyncGenerator<TreeEntry> {
+    const type = typeOf(stats);
+    if (type === undefined) {
+      report(names, new Error('it is no file, directory or symbolic link'));
+      return;
+    }
+    yield {
+      names,
+      type,
+      size: type === 'file' ? Number(stats.size) : 0,
+      mode: Number(stats.mode) & 0o7777,
+      uid: Number(stats.uid),
+      gid: Number(stats.gid),
+      mtimeNs: stats.mtimeNs,
+      ...(type === 'symlink' && { target: await readlink(this.pathOf(names)) }),
+    };
+    if (type !== 'directory') return;
+    const found = await attempt(names, report, () => readdir(this.pathOf(names)));
+    for (const name of (found ?? []).sort()) {
+      const below = [...names, name];
+      const stats = await attempt(below, report, () => lstat(this.pathOf(below), { bigint: true }));
+      if (stats !== undefined) yield* this.walk(below, stats, report);
+    }
+  }
+
+  private pathOf(names: readonly string[]): string {
+    return join(this.name, ...names);
+  }
+}
+
+async function attempt<T>(names: readonly string[], report: TreeReport, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    report(names, error);
+    return undefined;
+  }
+}
+
+function typeOf(stats: BigIntStats): TreeEntry['type'] | undefined {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isSymbolicLink() ? 'symlink' : undefined;
+}

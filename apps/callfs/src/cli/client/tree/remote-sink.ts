@@ -1,0 +1,85 @@
+import type { Readable } from 'node:stream';
+import { formatRfc3339, type VirtualPath } from '@callfs/core';
+import type { FileClient } from '../file-client';
+import { ServerRefusal } from '../server-refusal';
+import type { TreeEntry, TreeReport, TreeSink } from './tree-entry';
+
+export interface RemoteSinkOptions {
+  /** Modes and times are kept. */
+  readonly preserve: boolean;
+  /** Owners are kept too, which takes the superuser. */
+  readonly owners: boolean;
+  /** What is there already stays. */
+  readonly create: boolean;
+}
+
+/** A file or directory of a server. */
+export class RemoteSink implements TreeSink {
+  private readonly directories: TreeEntry[] = [];
+
+  constructor(
+    private readonly client: FileClient,
+    private readonly root: VirtualPath,
+    private readonly options: RemoteSinkOptions,
+  ) {}
+
+  async directory(entry: TreeEntry): Promise<void> {
+    await this.client.makeDirectory(this.pathOf(entry));
+    this.directories.push(entry);
+  }
+
+  async file(entry: TreeEntry, content: Readable): Promise<void> {
+    const { preserve, owners, create } = this.options;
+    const kept = preserve ? { mode: octal(entry.mode), mtime: formatRfc3339(entry.mtimeNs) } : {};
+    await this.client.upload(this.pathOf(entry), content, { size: entry.size, create, ...kept });
+    // After the owner the mode once more: chown takes away set-user-ID.
+    if (owners) await this.client.change(this.pathOf(entry), { owner: entry.uid, group: entry.gid, ...kept });
+  }
+
+  async symlink(entry: TreeEntry): Promise<void> {
+    const path = this.pathOf(entry);
+    const target = entry.target ?? '';
+    try {
+      await this.client.makeSymlink(path, target);
+    } catch (error) {
+      if (this.options.create || !(error instanceof ServerRefusal && error.code === 'FILE_ALREADY_EXISTS')) throw error;
+      const found = await this.client.find(path, { follow: false });
+      if (found?.type !== 'symlink') throw error;
+      if (found.target !== target) {
+        await this.client.remove(path);
+        await this.client.makeSymlink(path, target);
+      }
+    }
+    const { owners, preserve } = this.options;
+    const kept = {
+      ...(owners && { owner: entry.uid, group: entry.gid }),
+      ...(preserve && { mtime: formatRfc3339(entry.mtimeNs) }),
+    };
+    if (owners || preserve) await this.client.change(path, kept, { follow: false });
+  }
+
+  async settle(report: TreeReport): Promise<void> {
+    const { owners, preserve } = this.options;
+    if (!owners && !preserve) return;
+    for (const entry of this.directories.reverse()) {
+      const kept = {
+        ...(owners && { owner: entry.uid, group: entry.gid }),
+        ...(preserve && { mode: octal(entry.mode), mtime: formatRfc3339(entry.mtimeNs) }),
+      };
+      await this.client.change(this.pathOf(entry), kept).catch((error: unknown) => report(entry.names, error));
+    }
+  }
+
+  private pathOf({ names }: TreeEntry): VirtualPath {
+    return names.length === 0 ? this.root : this.root.join(names.map(canonical));
+  }
+}
+
+/** A name of this machine as CallFS has it; what it cannot have, the server refuses with the reason. */
+function canonical(name: string): string {
+  return name.normalize('NFC');
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}

@@ -1,0 +1,42 @@
+import type { Readable } from 'node:stream';
+import type { EpochNs } from '@callfs/core';
+
+/** One file, directory or symbolic link of a tree that is being copied. */
+export interface TreeEntry {
+  /** Below the root of the tree; none for the root itself. */
+  readonly names: readonly string[];
+  readonly type: 'file' | 'directory' | 'symlink';
+  readonly size: number;
+  /** `07777`. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeNs: EpochNs;
+  /** Of a symbolic link. */
+  readonly target?: string;
+}
+
+/** Where a tree comes from: a directory, a server, an archive. */
+export interface TreeSource {
+  /** How the tree is named in messages. */
+  readonly name: string;
+  /** Each entry's content has to be read before the next entry is asked for. */
+  readonly isSequential: boolean;
+  /** Parents come before what is in them. What cannot be read is reported and left out. */
+  entries(report: TreeReport): AsyncIterable<TreeEntry>;
+  /** The content of a file. It fails when it is not what the source says it is. */
+  open(entry: TreeEntry): Promise<Readable>;
+}
+
+/** Where a tree goes. Each method rejects when its entry cannot be made, and others go on. */
+export interface TreeSink {
+  directory(entry: TreeEntry): Promise<void>;
+  /** All or nothing: `content` may fail at its end. */
+  file(entry: TreeEntry, content: Readable): Promise<void>;
+  symlink(entry: TreeEntry): Promise<void>;
+  /** What can only be set when everything is there: modes and times of directories. */
+  settle(report: TreeReport): Promise<void>;
+}
+
+/** Hears of each entry that could not be copied. */
+export type TreeReport = (names: readonly string[], error: unknown) => void;
