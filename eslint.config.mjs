@@ -1,6 +1,6 @@
 import tseslint from 'typescript-eslint';
 
-const libs = ['metadata', 'storage', 'locking', 'auth'];
+const libs = ['metadata', 'storage', 'locking', 'auth', 'limiting'];
 
 /** Dependencies point one way: http | cli → use-cases → libs → core (docs/architecture.md). */
 const layer = (files, forbidden) => ({

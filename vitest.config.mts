@@ -6,7 +6,9 @@ const lib = (name: string) => fileURLToPath(new URL(`./dist/libs/${name}/src/ind
 // Tests of anything that starts a thread or a process import the built libs, so that they judge what ships.
 export default defineConfig({
   resolve: {
-    alias: Object.fromEntries(['core', 'metadata', 'storage', 'locking', 'auth'].map((name) => [`@callfs/${name}`, lib(name)])),
+    alias: Object.fromEntries(
+      ['core', 'metadata', 'storage', 'locking', 'auth', 'limiting'].map((name) => [`@callfs/${name}`, lib(name)]),
+    ),
   },
   test: {
     include: ['{apps,libs,test}/**/*.{spec,test}.ts'],

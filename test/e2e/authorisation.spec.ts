@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fileTarget, type Answer, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
+import { makeLink, type MadeLink } from '../support/links';
 import { useServer } from '../support/use-server';
 
 /**
@@ -21,6 +22,16 @@ const open = (target: string, method = 'GET'): Row => ({
 });
 const anyKey = (target: string, method = 'GET'): Row => ({ ...open(target, method), statuses: [401, 200, 200, 200, 200] });
 const superuser = (target: string, method = 'GET'): Row => ({ ...open(target, method), statuses: [401, 403, 403, 403, 200] });
+
+const postJson = (client: Client, target: string, body: unknown) =>
+  client.request('POST', target, { localAddress, headers: json, body: JSON.stringify(body) });
+
+/** A link that the superuser has made. */
+async function aLink(): Promise<MadeLink> {
+  const path = `${await freshDirectory(root)}/file`;
+  await must(root.put(path, 'content'));
+  return makeLink(root, path);
+}
 
 const json = { 'content-type': 'application/json' };
 /** From an address of its own, for failed authentications are limited for each. */
@@ -69,6 +80,25 @@ const TABLE: Readonly<Record<string, Row>> = {
     statuses: [401, 403, 403, 403, 200],
   },
   'DELETE /v1/admin/locks/{id}': superuser('/v1/admin/locks/none', 'DELETE'),
+  'POST /v1/links/generate': {
+    act: (client, path) => postJson(client, '/v1/links/generate', { path, expiry_seconds: 60 }),
+    statuses: [401, 201, 201, 403, 201],
+  },
+  'GET /v1/links': anyKey('/v1/links'),
+  'HEAD /v1/links': anyKey('/v1/links', 'HEAD'),
+  // Of somebody else: the superuser alone reaches it, to others it is not there.
+  'DELETE /v1/links/{id}': {
+    act: async (client) => client.request('DELETE', `/v1/links/${(await aLink()).id}`, { localAddress }),
+    statuses: [401, 404, 404, 404, 204],
+  },
+  'GET /download/{token}': {
+    act: async (client) => client.request('GET', `/download/${(await aLink()).token}`, { localAddress }),
+    statuses: [200, 200, 200, 200, 200],
+  },
+  'HEAD /download/{token}': {
+    act: async (client) => client.request('HEAD', `/download/${(await aLink()).token}`, { localAddress }),
+    statuses: [200, 200, 200, 200, 200],
+  },
   'GET /metrics': anyKey('/metrics'),
   'HEAD /metrics': anyKey('/metrics', 'HEAD'),
   'GET /health': open('/health'),

@@ -1,11 +1,13 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AuthModule, Authenticator } from '@callfs/auth';
+import { RateLimiter, MemoryRateLimiter } from '@callfs/limiting';
 import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
 import { BootId } from './composition/boot-id';
 import { identityOptions, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
+import { linkObserver } from './composition/link-metrics';
 import { lockingOptions } from './composition/locks';
 import { upkeepObserver } from './composition/upkeep-metrics';
 import type { CallfsConfig } from './config/config';
@@ -13,9 +15,11 @@ import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
 import { AdminModule } from './http/admin/admin.module';
 import { FilesModule } from './http/files/files.module';
 import { HttpShellModule } from './http/http-shell.module';
+import { LinksHttpModule } from './http/links/links-http.module';
 import { PublicUrl } from './http/public-url';
 import { RequestAuthenticator } from './http/request-authenticator';
 import { Metrics } from './metrics/catalogue';
+import { LINK_OBSERVER } from './use-cases/links/link-observer';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
 import { UPKEEP_OBSERVER } from './use-cases/upkeep/upkeep-observer';
@@ -36,6 +40,7 @@ export class AppModule {
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
         AdminModule,
+        LinksHttpModule,
       ],
       providers: [
         { provide: BootId, useFactory: () => new BootId() },
@@ -50,9 +55,11 @@ export class AppModule {
             (operation, backend) =>
               fileOperations.inc({ operation, backend_type: backend }),
         },
+        { provide: RateLimiter, useFactory: () => new MemoryRateLimiter() },
+        { provide: LINK_OBSERVER, inject: [Metrics], useFactory: linkObserver },
         { provide: UPKEEP_OBSERVER, inject: [Metrics], useFactory: upkeepObserver },
       ],
-      exports: [BootId, UPKEEP_OBSERVER, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
+      exports: [BootId, UPKEEP_OBSERVER, LINK_OBSERVER, RateLimiter, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
     };
   }
 }

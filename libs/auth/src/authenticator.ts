@@ -27,6 +27,12 @@ export class Authenticator {
     this.table = keyTable(entries);
   }
 
+  /** The user of that name, if there still is one: for what was asked for earlier and is done on its behalf now. */
+  userNamed(name: string): Identity | undefined {
+    for (const identity of this.table.values()) if (identity.user === name) return identity;
+    return undefined;
+  }
+
   /**
    * Reads an `Authorization` field (RFC 6750 §2.1): `Bearer` in any case, one space, the key.
    * `AUTHENTICATION_FAILED`, with the same words and after the same work, whatever is wrong with it.

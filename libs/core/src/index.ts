@@ -1,3 +1,4 @@
+export { AddressRanges, isAddressRange, plainAddress } from './address-ranges';
 export type { ByteRange } from './byte-range';
 export { CallfsError, type ErrorCode, type ErrorDetails } from './callfs-error';
 export {

@@ -13,6 +13,12 @@ export interface TableStatement {
  * here: their caches and totals would not learn of it. Failures of the engine are `METADATA_UNAVAILABLE`.
  */
 export abstract class MetadataTables {
+  /**
+   * The engine's own clock in whole milliseconds, as an expression for statements: what expires does so by the one clock
+   * that all nodes share, whatever theirs say.
+   */
+  abstract readonly now: string;
+
   /** Sees everything that was acknowledged before, on every node. */
   abstract read<R>(operation: string, sql: string, ...parameters: readonly TableValue[]): Promise<R[]>;
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isAddressRange } from '@callfs/core';
 import { z } from 'zod';
 import type { ListenAddress } from './config';
 import { parseDsn } from './dsn';
@@ -147,12 +148,7 @@ export const postgresDsn: ValueType<string> = type(
 );
 
 /** `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`. */
-export const network: ValueType<string> = textLike('an IP address or a network such as 10.0.0.0/8', (input) => {
-  const [address = '', bits, ...rest] = input.split('/');
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-});
+export const network: ValueType<string> = textLike('an IP address or a network such as 10.0.0.0/8', isAddressRange);
 
 /** An HTTP header carries it: no spaces, nothing beyond ASCII. */
 export const apiKey: ValueType<string> = textLike(

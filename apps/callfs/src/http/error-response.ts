@@ -53,7 +53,7 @@ export function errorAnswer(error: CallfsError, requestId: string): ErrorAnswer 
       'Retry-After': retryAfter,
       ...(error.code === 'RATE_LIMIT_EXCEEDED' ? rateLimitFields(details) : {}),
       Allow: typeof details.allow === 'string' ? details.allow : undefined,
-      'WWW-Authenticate': row.status === 401 ? 'Bearer' : undefined,
+      'WWW-Authenticate': row.challenge,
       'Content-Range': row.status === 416 && typeof details.size === 'number' ? `bytes */${details.size}` : undefined,
     },
   };

@@ -4,6 +4,8 @@ export interface ErrorRow {
   readonly status: number;
   /** What the caller sees, where the condition has a name of its own inside. */
   readonly publicCode?: ErrorCode;
+  /** `WWW-Authenticate` of a 401. */
+  readonly challenge?: string;
   /** Seconds for `Retry-After`, unless the error's details say otherwise. */
   readonly retryAfter?: number;
   /** One sentence for the OpenAPI document. */
@@ -23,9 +25,15 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   IS_A_DIRECTORY: { status: 400, meaning: 'The operation needs a file.' },
   NOT_A_DIRECTORY: { status: 400, meaning: 'The operation needs a directory.' },
   ELOOP: { status: 400, meaning: 'The path leads through more than 40 symbolic links.' },
-  AUTHENTICATION_FAILED: { status: 401, meaning: 'The API key is missing or wrong.' },
+  AUTHENTICATION_FAILED: { status: 401, challenge: 'Bearer', meaning: 'The API key is missing or wrong.' },
+  LINK_PASSWORD_REQUIRED: {
+    status: 401,
+    challenge: 'Basic realm="CallFS link", charset="UTF-8"',
+    meaning: 'The link has a password; it is missing or wrong.',
+  },
   PERMISSION_DENIED: { status: 403, meaning: 'The permission bits do not allow it.' },
   FILE_NOT_FOUND: { status: 404, meaning: 'There is nothing at this path.' },
+  LINK_NOT_FOUND: { status: 404, meaning: 'There is no such link.' },
   ROUTE_NOT_FOUND: { status: 404, meaning: 'The API has no such route.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route has no such method; `Allow` lists those it has.' },
   REQUEST_TIMEOUT: { status: 408, meaning: 'The client stopped sending.' },
@@ -37,7 +45,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
     publicCode: 'NOT_A_DIRECTORY',
     meaning: 'A file stands where a parent directory is needed.',
   },
-  LINK_GONE: { status: 410, meaning: 'The link is used up, expired or revoked, or its file is gone.' },
+  LINK_GONE: { status: 410, meaning: 'The link is used up, expired or revoked, or its file is not the same any more.' },
   PRECONDITION_FAILED: { status: 412, meaning: 'A condition of the request does not hold.' },
   PAYLOAD_TOO_LARGE: { status: 413, meaning: 'The body is larger than allowed.' },
   URI_TOO_LONG: { status: 414, meaning: 'The URL is longer than 16 KiB.' },

@@ -10,6 +10,7 @@ import { DebugController } from './debug/debug.controller';
 import { Drain } from './drain';
 import { ErrorFilter } from './error.filter';
 import { HealthModule } from './health/health.module';
+import { RemoteAddress } from './remote-address';
 
 /** The log as a Nest provider. */
 export const LOG = Symbol('callfs.log');
@@ -30,6 +31,7 @@ export class HttpShellModule {
       controllers: config.debug.profiling ? [DebugController] : [],
       providers: [
         { provide: LOG, useValue: log },
+        { provide: RemoteAddress, useFactory: () => new RemoteAddress(config.server.trustedProxies) },
         { provide: APP_FILTER, useClass: ErrorFilter },
         {
           provide: Drain,
@@ -38,7 +40,7 @@ export class HttpShellModule {
         },
         ...metricsServer(config),
       ],
-      exports: [LOG],
+      exports: [LOG, RemoteAddress],
     };
   }
 }

@@ -41,7 +41,7 @@ export async function createHttpApp(appModule: Type | DynamicModule, config: Cal
   app.flushLogs();
   const log = app.get<Log>(LOG);
   const metrics = app.get(Metrics);
-  const addresses = new RemoteAddress(server.trustedProxies);
+  const addresses = app.get(RemoteAddress);
   const recorder = new RequestRecorder(new AccessLog(log), new HttpMetrics(metrics), addresses, log.logger);
   adapter.connect(app.get(RequestAuthenticator), addresses, recorder);
   onCollect(metrics.uploadsInFlight, (gauge) => gauge.set(adapter.bodies.inFlight));

@@ -64,9 +64,13 @@ export class AccessLog {
 
 const DOWNLOAD = '/download/';
 
-/** Whoever has the token of a link has its file, so it is no more for logs than a key. */
+/** As tokens of links look. */
+const TOKEN = /[\w-]{80,}/g;
+
+/** Whoever has the token of a link has its file, so it is no more for logs than a key, however its URL was spelt. */
 function withoutToken(path: string): string {
-  return path.startsWith(DOWNLOAD) ? `${DOWNLOAD}***` : path;
+  if (path.startsWith(DOWNLOAD)) return `${DOWNLOAD}***`;
+  return path.length < 80 || path.startsWith('/v1/') ? path : path.replace(TOKEN, '***');
 }
 
 function quoted(text: string, maxLength: number): string {

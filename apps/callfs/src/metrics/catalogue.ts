@@ -67,6 +67,7 @@ export class Metrics {
   readonly linkConsumptions = counter('callfs_single_use_link_consumptions_total', 'Uses of download links, by outcome.', [
     'status',
   ]);
+  readonly linksExpired = counter('callfs_single_use_links_expired_total', 'Download links forgotten after they expired.');
   readonly errors = counter('callfs_errors_total', "Errors that are not the client's fault.", ['component', 'error_type']);
   readonly cacheOperations = counter('callfs_cache_operations_total', 'Look-ups and changes of the metadata cache.', [
     'operation',

@@ -2,6 +2,7 @@ import { DetachedEntity, FenceEntity, StatisticEntity } from './bookkeeping.enti
 import { CollectEntity, ContentEntity, ReplicaEntity } from './content.entity';
 import { DentryEntity } from './dentry.entity';
 import { InodeEntity } from './inode.entity';
+import { LinkEntity, LinkUseEntity } from './link.entity';
 import { NodeEntity } from './node.entity';
 import { PrincipalEntity } from './principal.entity';
 import { UploadEntity, UploadPartEntity } from './upload.entity';
@@ -20,6 +21,8 @@ export const ENTITIES = [
   NodeEntity,
   UploadEntity,
   UploadPartEntity,
+  LinkEntity,
+  LinkUseEntity,
   SweepEntity,
   ScrubEntity,
   DamageEntity,

@@ -1,7 +1,14 @@
 import { Tree1763900000000 } from './1-tree.migration';
 import { Cluster1764201000000 } from './2-cluster.migration';
+import { Links1764202000000 } from './3-links.migration';
 import { Uploads1764203000000 } from './4-uploads.migration';
 import { Collect1764206000000 } from './7-collect.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
-export const MIGRATIONS = [Tree1763900000000, Cluster1764201000000, Uploads1764203000000, Collect1764206000000];
+export const MIGRATIONS = [
+  Tree1763900000000,
+  Cluster1764201000000,
+  Links1764202000000,
+  Uploads1764203000000,
+  Collect1764206000000,
+];

@@ -5,6 +5,8 @@ import type { Statements } from './statement-cache';
 
 /** Reads here, changes through the writer thread, as for the tree. */
 export class SqliteTables extends MetadataTables {
+  override readonly now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
   constructor(
     private readonly readRows: <R>(operation: string, statement: TableStatement) => R[],
     private readonly change: (operation: string, statements: readonly TableStatement[]) => Promise<unknown[][]>,

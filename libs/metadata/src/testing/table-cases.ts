@@ -25,6 +25,19 @@ export function tableCases({ open, reopen }: Harness): void {
     expect(await tables.read('node', 'SELECT count(*) AS n FROM node')).toEqual([{ n: 2 }]);
   });
 
+  it('has a clock of its own, in milliseconds', async () => {
+    const { tables } = await open();
+    const before = Date.now();
+    const [row] = await tables.read<{ now_ms: number; until_ms: number }>(
+      'node',
+      `SELECT ${tables.now} AS now_ms, ${tables.now} + 1000 AS until_ms`,
+    );
+    // The engine is on this machine.
+    expect(row?.now_ms).toBeGreaterThanOrEqual(before - 1);
+    expect(row?.now_ms).toBeLessThanOrEqual(Date.now() + 1);
+    expect(row?.until_ms).toBe(Number(row?.now_ms) + 1000);
+  });
+
   it('takes a question mark in quotes for itself', async () => {
     const { tables } = await open();
     expect(await tables.read('node', `SELECT '?' AS mark, CAST(? AS TEXT) AS value`, 'x')).toEqual([{ mark: '?', value: 'x' }]);

@@ -28,5 +28,6 @@ import { QuickRead } from './quick-read';
         new Placement({ backend: backend.defaultBackend, instanceId: instanceDiscovery.instanceId }),
     },
   ],
+  exports: [FileResponse],
 })
 export class FilesModule {}

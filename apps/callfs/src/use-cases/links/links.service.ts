@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { isSuperuser, type VirtualPath } from '@callfs/core';
+import type { Caller } from '../caller';
+import { isADirectory } from '../existing-errors';
+import { FilesService } from '../files.service';
+import type { Link } from './link';
+import { noSuchLink } from './link-errors';
+import { LINK_OBSERVER, type LinkObserver } from './link-observer';
+import { hashPassword } from './link-password';
+import { LinkRows, type LinkPosition } from './link-rows';
+import { LinkTokens } from './link-token';
+
+/** What a link is to be. */
+export interface LinkRequest {
+  readonly lifeMs: number;
+  readonly maxUses: number;
+  /** The name under which it is saved; the file's own without. */
+  readonly filename?: string;
+  readonly password?: string;
+  /** Each passes `isAddressRange`. Empty: from everywhere. */
+  readonly allowCidrs: readonly string[];
+}
+
+/** A link, and the one time that its token is told. */
+export interface GeneratedLink {
+  readonly link: Pick<Link, 'id' | 'path' | 'maxUses' | 'expiresMs'>;
+  readonly token: string;
+}
+
+/** Making, listing and revoking download links. */
+@Injectable()
+export class LinksService {
+  constructor(
+    private readonly files: FilesService,
+    private readonly rows: LinkRows,
+    private readonly tokens: LinkTokens,
+    @Inject(LINK_OBSERVER) private readonly observe: LinkObserver,
+  ) {}
+
+  /** A link to the file that is at `path` now, which the caller may read. `IS_A_DIRECTORY`. */
+  async generate(caller: Caller, path: VirtualPath, request: LinkRequest): Promise<GeneratedLink> {
+    const { inode, path: canonical } = await this.files.open(caller, path, { follow: true, data: false });
+    if (!inode.content) throw isADirectory(canonical);
+    const createdMs = await this.rows.nowMs();
+    const binding = { path: canonical.toString(), expiresMs: createdMs + request.lifeMs };
+    const token = this.tokens.make(binding);
+    const link = {
+      ...binding,
+      id: randomBytes(16).toString('hex'),
+      tokenHash: this.tokens.hashOf(token),
+      inodeId: inode.id,
+      contentId: inode.content.id,
+      user: caller.identity.user,
+      filename: request.filename ?? canonical.name,
+      password: request.password === undefined ? null : await hashPassword(request.password),
+      allowCidrs: request.allowCidrs,
+      maxUses: request.maxUses,
+      createdMs,
+    };
+    await this.rows.insert(link);
+    this.observe.generated();
+    return { link, token };
+  }
+
+  /** The caller's links, of the superuser everybody's; the newest first. */
+  list(caller: Caller, after: LinkPosition | undefined, limit: number): Promise<{ links: Link[]; nowMs: number }> {
+    return this.rows.list(ownerOf(caller), after, limit);
+  }
+
+  /** From now on nobody begins a download with it. `LINK_NOT_FOUND`, also for one of somebody else. */
+  async revoke(caller: Caller, id: string): Promise<void> {
+    if (!(await this.rows.revoke(id, ownerOf(caller)))) throw noSuchLink();
+  }
+}
+
+/** Whose links a caller sees: nothing stands for everybody's. */
+function ownerOf({ identity }: Caller): string | undefined {
+  return isSuperuser(identity) ? undefined : identity.user;
+}
