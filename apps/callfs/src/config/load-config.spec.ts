@@ -294,7 +294,7 @@ auth:
       'auth.single_use_link_secret: is the same as',
     ],
     ['no key at all', { auth: { api_keys: [] } }, 'auth.api_keys: is missing'],
-    ['https without files', { server: { protocol: 'https' } }, 'server.cert_file: the file'],
+    ['https without files', { server: { protocol: 'https' } }, 'server.cert_file: certificate not found: the file'],
     ['s3 without a bucket', { backend: { default_backend: 's3' } }, 'backend.s3.bucket_name: is missing'],
     [
       'half of the s3 credentials',
@@ -379,7 +379,9 @@ auth:
 it('wants both the certificate and its key, or neither', () => {
   writeFileSync(join(dir, 'server.crt'), '');
   expect(problems({ server: { protocol: 'auto' } })).toEqual([
-    expect.stringMatching(/^server\.key_file: the file .*server\.key does not exist; either both/),
+    expect.stringMatching(
+      /^server\.key_file: key of the certificate not found: the file .*server\.key does not exist; either both/,
+    ),
   ]);
   writeFileSync(join(dir, 'server.key'), '');
   expect(problems({ server: { protocol: 'auto' } })).toEqual([]);

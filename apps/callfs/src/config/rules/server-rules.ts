@@ -24,7 +24,10 @@ function judgeCertificate(judgement: Judgement): void {
     protocol === 'https'
       ? 'server.protocol is https; "callfs tls self-signed" makes a pair for development'
       : 'either both the certificate and its key must be there, or neither';
-  for (const { name, path } of missing) judgement.refuse(name, `the file ${printable(path)} does not exist; ${next}`);
+  for (const { name, path } of missing) {
+    const what = name === 'server.cert_file' ? 'certificate' : 'key of the certificate';
+    judgement.refuse(name, `${what} not found: the file ${printable(path)} does not exist; ${next}`);
+  }
 }
 
 function warnOfPlainHttp({ values, warn }: Judgement): void {
