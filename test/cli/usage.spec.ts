@@ -24,6 +24,9 @@ const COMMANDS = [
   'mv',
   'cp',
   'rm',
+  'fsck',
+  'gc',
+  'scrub',
 ];
 
 describe('--help', () => {
@@ -63,6 +66,7 @@ describe('wrong usage is answered on stderr alone, with 2', () => {
     ['a source without a destination', 'mv /a', 'expected <source...> <destination>'],
     ['a bad number of jobs', 'put --jobs 0 a b', 'Expected a whole number from 1 to 64'],
     ['a bad mode', 'mkdir -m rwx /a', 'Expected an octal mode'],
+    ['what scrub cannot do', 'scrub stop', "unknown argument 'stop'"],
     ['a bad host', 'tls self-signed --host a/b', 'Expected a host name or an IP address'],
     ['a bad number of days', 'tls self-signed --days 0', 'Expected a whole number from 1 to 3650'],
   ])('%s', async (_, line, expected) => {

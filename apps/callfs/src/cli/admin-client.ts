@@ -1,4 +1,4 @@
-import { text } from 'node:stream/consumers';
+import type { IncomingMessage } from 'node:http';
 import { Exchanges } from './client/exchange';
 import type { ConfigOption } from './config-option';
 import { CommandFailure, EXIT } from './exit-codes';
@@ -50,6 +50,19 @@ export class AdminClient {
     return this.send<T>('DELETE', withQuery(path, query));
   }
 
+  /** What a long piece of work tells, line by line as it comes. `query` stands in the address, whatever the method. */
+  async *events<T>(method: 'GET' | 'POST', path: string, query: Query = {}): AsyncGenerator<T> {
+    const answer = await this.exchanges.send({ method, target: withQuery(path, query), headers: {} });
+    const status = answer.statusCode ?? 0;
+    if (status !== 200) throw this.refusal(status, this.read(status, await this.whole(answer)) ?? {});
+    let rest = '';
+    for await (const chunk of this.chunks(answer)) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) yield this.read(status, line) as T;
+    }
+  }
+
   private async send<T>(method: string, target: string, body?: unknown): Promise<T> {
     const { status, text } = await this.exchange(method, target, body === undefined ? undefined : JSON.stringify(body));
     const answer = text === '' ? undefined : this.read(status, text);
@@ -64,16 +77,26 @@ export class AdminClient {
       headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
       body: body === undefined ? undefined : Buffer.from(body),
     });
+    return { status: answer.statusCode ?? 0, text: await this.whole(answer) };
+  }
+
+  private async whole(answer: IncomingMessage): Promise<string> {
+    let whole = '';
+    for await (const chunk of this.chunks(answer)) whole += chunk;
+    return whole;
+  }
+
+  private async *chunks(answer: IncomingMessage): AsyncGenerator<string> {
     try {
-      return { status: answer.statusCode ?? 0, text: await text(answer) };
+      for await (const chunk of answer.setEncoding('utf8')) yield chunk as string;
     } catch (cause) {
       throw new CommandFailure(`the answer of ${this.url} broke off. Try again.`, EXIT.unreachable, { cause });
     }
   }
 
-  private read(status: number, text: string): unknown {
+  private read(status: number, text: string): object {
     try {
-      return JSON.parse(text);
+      return JSON.parse(text) as object;
     } catch (cause) {
       throw new CommandFailure(`${this.url} answers ${status}, but not as CallFS does. Is CALLFS_URL right?`, EXIT.failed, {
         cause,

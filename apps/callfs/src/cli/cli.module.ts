@@ -15,6 +15,9 @@ import { ValidateCommand } from './config/validate.command';
 import { ServerCommand } from './server/server.command';
 import { SelfSignedCommand } from './tls/self-signed.command';
 import { TlsCommand } from './tls/tls.command';
+import { FsckCommand } from './upkeep/fsck.command';
+import { GcCommand } from './upkeep/gc.command';
+import { ScrubCommand } from './upkeep/scrub.command';
 
 /** The commands; each is a file of its own. */
 @Module({
@@ -35,6 +38,9 @@ import { TlsCommand } from './tls/tls.command';
     MvCommand,
     CpCommand,
     RmCommand,
+    FsckCommand,
+    GcCommand,
+    ScrubCommand,
   ],
 })
 export class CliModule {}

@@ -1,0 +1,27 @@
+import type { OfflineUpkeep } from '../../composition/offline-upkeep';
+import { loadConfig } from '../../config/load-config';
+import { explainFailure } from '../../config/startup/explain-failure';
+import type { ConfigOption } from '../config-option';
+
+export const OFFLINE_OPTION = {
+  flags: '--offline',
+  description: 'work on the node of the configuration while no server runs',
+};
+
+/** What the upkeep of a node that does not run tells; the node is let go of afterwards. */
+export async function* withOfflineNode<T>(
+  { config: file }: ConfigOption,
+  work: (upkeep: OfflineUpkeep) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const { config } = loadConfig({ file, cwd: process.cwd(), env: process.env, keepSecrets: false });
+  // Loaded only now: it brings the drivers.
+  const { openOfflineUpkeep } = await import('../../composition/offline-upkeep.js');
+  const upkeep = await openOfflineUpkeep(config).catch((error: unknown) => {
+    throw explainFailure(error, config) ?? error;
+  });
+  try {
+    yield* work(upkeep);
+  } finally {
+    await upkeep.close();
+  }
+}
