@@ -8,7 +8,7 @@ import { BootId } from './composition/boot-id';
 import { identityOptions, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
 import { linkObserver } from './composition/link-metrics';
-import { lockingOptions } from './composition/locks';
+import { leaseStoreOptions, lockingOptions } from './composition/locks';
 import { upkeepObserver } from './composition/upkeep-metrics';
 import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
@@ -36,7 +36,11 @@ export class AppModule {
         HttpShellModule.forRoot(config),
         MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openMetadata }),
         StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openStorage }),
-        LockingModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, Metrics, BootId], useFactory: lockingOptions }),
+        LockingModule.registerAsync({
+          leases: { inject: [CALLFS_CONFIG], useFactory: leaseStoreOptions },
+          inject: [CALLFS_CONFIG, MetadataStore, Metrics, BootId],
+          useFactory: lockingOptions,
+        }),
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
         AdminModule,

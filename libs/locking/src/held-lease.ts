@@ -1,6 +1,6 @@
 import { CallfsError } from '@callfs/core';
 import type { Claim } from './lease-store';
-import type { HeldLock } from './lock-contract';
+import type { HeldLock, LockGuard } from './lock-contract';
 
 /** A granted claim while its holder is at work: as good as its lease, and never a moment longer. */
 export class HeldLease implements HeldLock {
@@ -10,6 +10,8 @@ export class HeldLease implements HeldLock {
 
   constructor(
     readonly claim: Claim,
+    /** Beside its names, what its guard depends on. */
+    private readonly domains: readonly string[],
     public fence: number,
     /** When the store was asked for what it has granted last; on the monotonic clock, as all times here. */
     public askedAtMs: number,
@@ -20,6 +22,11 @@ export class HeldLease implements HeldLock {
 
   get names(): readonly string[] {
     return this.claim.names;
+  }
+
+  get guard(): LockGuard {
+    const { names } = this.claim;
+    return { lockNames: this.domains.length === 0 ? names : [...names, ...this.domains], fence: this.fence };
   }
 
   get signal(): AbortSignal {

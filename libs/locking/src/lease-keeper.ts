@@ -37,7 +37,8 @@ export class LeaseKeeper {
   /** From now on `claim` is renewed, until it is dropped or lost. */
   keep(claim: Claim, fence: number, askedAtMs: number): HeldLease {
     const { ttlMs } = this.store;
-    const lease = new HeldLease(claim, fence, askedAtMs, ttlMs === null ? Infinity : ttlMs * TRUST_FOR, this.onLost);
+    const trustMs = ttlMs === null ? Infinity : ttlMs * TRUST_FOR;
+    const lease = new HeldLease(claim, this.store.domains(claim.names), fence, askedAtMs, trustMs, this.onLost);
     this.held.add(lease);
     this.observer.active(this.held.size);
     // Runs on when nothing is held: starting it for each lock would cost more than looking at an empty table.

@@ -23,7 +23,10 @@ export interface Lease extends Claim {
 
 export interface Granted {
   readonly granted: true;
-  /** Names that an earlier holder may believe to hold still: their fence has to be raised before the new one goes to work. */
+  /**
+   * Names that an earlier holder may believe to hold still: their fence has to be raised before the new one goes to work.
+   * A store that has lost its memory names the `domains`: anybody may believe to hold anything.
+   */
   readonly overtaken: readonly string[];
   /** How many of them are known to have had a holder that did not release them. */
   readonly reclaimed: number;
@@ -55,6 +58,9 @@ export abstract class LeaseStore {
 
   /** How long a lease lasts without renewal; null: as long as the process. */
   abstract readonly ttlMs: number | null;
+
+  /** What stands, in the commit's guard, for all leases that the store may forget together with those on `names`. */
+  abstract domains(names: readonly string[]): readonly string[];
 
   /**
    * Takes all names or none. With `queue`, a claim that has to wait takes a place behind those who came before, which

@@ -15,12 +15,19 @@ export interface LockOptions extends LockPurpose {
   readonly signal?: AbortSignal;
 }
 
+/** The names that a commit depends on, and the fence that it was given. */
+export interface LockGuard {
+  readonly lockNames: readonly string[];
+  readonly fence: number;
+}
+
 /** A lock while it is held. */
 export interface HeldLock {
   /** Sorted, each once. */
   readonly names: readonly string[];
-  /** Handed to the metadata commit, which refuses a holder that was overtaken. */
   readonly fence: number;
+  /** Handed to the metadata commit, which refuses a holder that was overtaken. */
+  readonly guard: LockGuard;
   /** Aborted, with a `STALE_LOCK` error as reason, as soon as the lease is lost, cleared or can no longer be trusted. */
   readonly signal: AbortSignal;
   /** Throws that reason; what `signal.throwIfAborted()` does, for those who need no signal. */

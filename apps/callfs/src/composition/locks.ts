@@ -1,26 +1,26 @@
-import { CallfsError } from '@callfs/core';
-import type { LockingOptions, LockObserver } from '@callfs/locking';
+import type { LeaseStoreOptions, LockingOptions, LockObserver } from '@callfs/locking';
 import type { MetadataStore } from '@callfs/metadata';
 import type { CallfsConfig } from '../config/config';
 import type { Metrics } from '../metrics/catalogue';
 import type { BootId } from './boot-id';
+import { RegisteredNodes } from './registered-nodes';
 
-/** The locks that the configuration names, their operations counted. */
-export function lockingOptions(config: CallfsConfig, fences: MetadataStore, metrics: Metrics, bootId: BootId): LockingOptions {
+/** Where the configuration keeps locks. */
+export function leaseStoreOptions({ dlm }: CallfsConfig): LeaseStoreOptions {
+  return dlm.redis ? { type: 'redis', ttlMs: dlm.leaseTtlMs, connection: dlm.redis } : { type: 'local' };
+}
+
+/** The locks of this node, their operations counted. */
+export function lockingOptions(config: CallfsConfig, store: MetadataStore, metrics: Metrics, bootId: BootId): LockingOptions {
   const { dlm, instanceDiscovery } = config;
-  if (dlm.type !== 'local')
-    throw new CallfsError(
-      'INVALID_REQUEST',
-      'dlm.type: redis is not available in this version; a single node with local locks is.',
-    );
-  const { instanceId } = instanceDiscovery;
+  const nodes = new RegisteredNodes(store.tables);
   return {
-    type: dlm.type,
-    fences,
-    instanceId,
+    fences: store,
+    instanceId: instanceDiscovery.instanceId,
     bootId: bootId.value,
     acquireTimeoutMs: dlm.acquireTimeoutMs,
     observer: lockObserver(metrics),
+    isNodeAlive: (...node) => nodes.isAlive(...node),
   };
 }
 

@@ -69,7 +69,7 @@ export class CommitRunner {
       if (!sameNames(plan.lockNames, lock.names)) return undefined;
       lock.throwIfLost();
       try {
-        const result = await change.commit(plan, { lockNames: lock.names, fence: lock.fence });
+        const result = await change.commit(plan, lock.guard);
         this.faults.reached('committed');
         return { result };
       } catch (error) {

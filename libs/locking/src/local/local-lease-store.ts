@@ -13,6 +13,9 @@ interface Holding {
   fence: number;
 }
 
+/** The memory of a process is lost with all that believed in it. */
+const NOTHING: readonly string[] = [];
+
 /** Leases within one process. They last as long as the process, so nothing can be left behind and nothing is renewed. */
 export class LocalLeaseStore extends LeaseStore {
   override readonly kind = 'local';
@@ -22,6 +25,10 @@ export class LocalLeaseStore extends LeaseStore {
   private readonly wakeUps = new WakeUps();
   private clearedListener: (id: string) => void = () => undefined;
   private granted: Granted = { granted: true, overtaken: [], reclaimed: 0, fenceFloor: 0 };
+
+  override domains(): readonly string[] {
+    return NOTHING;
+  }
 
   override acquire(claim: Claim, queue: boolean): Granted | Busy {
     const blocked = claim.names.find((name) => !this.isFree(name, claim));

@@ -1,5 +1,5 @@
 import { CallfsError } from '@callfs/core';
-import type { FenceSource } from '../lock-contract';
+import type { FenceSource, LockGuard } from '../lock-contract';
 
 /** A file's worth of metadata: it has fences, and takes a commit from whoever was not overtaken. */
 export class FencedCell implements FenceSource {
@@ -19,8 +19,8 @@ export class FencedCell implements FenceSource {
   }
 
   /** `STALE_LOCK` as the metadata stores have it. */
-  commit(value: string, guard: { readonly names: readonly string[]; readonly fence: number }): void {
-    const overtaken = guard.names.find((name) => (this.raised.get(name) ?? 0) > guard.fence);
+  commit(value: string, { guard }: { readonly guard: LockGuard }): void {
+    const overtaken = guard.lockNames.find((name) => (this.raised.get(name) ?? 0) > guard.fence);
     if (overtaken !== undefined) throw new CallfsError('STALE_LOCK', `The lock on ${overtaken} was lost before the commit.`);
     this.commits.push(value);
   }

@@ -44,6 +44,7 @@ const REPLIES: readonly (readonly [RegExp, string, string, string])[] = [
   [/DB index is out of range/, 'dlm.redis_db', 'has no database of that number', 'Set dlm.redis_db to one that it has.'],
   [/^DENIED/, 'dlm.redis_addr', 'is in protected mode', 'Set a password for it, or let it listen on a private address alone.'],
   [/SELECT is not allowed in cluster mode/, 'dlm.redis_cluster', 'is a node of a cluster', 'Set dlm.redis_cluster to true.'],
+  [/^Protocol error/, 'dlm.redis_addr', 'does not speak the protocol of Redis', 'Set dlm.redis_addr to the address of a Redis.'],
   [/^LOADING/, '', 'is loading its data', 'Wait for it: --wait-for-dependencies 30s.'],
   [/^CLUSTERDOWN/, '', 'is a cluster that is down', 'Wait for it, or repair it: redis-cli cluster info'],
 ];
