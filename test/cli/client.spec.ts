@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { chmod, lstat, lutimes, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Client } from '../support/client';
+import { entries, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { patternBytes } from '../support/random';
 import { ROOT_KEY } from '../support/server';
@@ -367,3 +367,96 @@ async function described(top: string): Promise<unknown[]> {
     }),
   );
 }
+
+describe('callfs export and import', () => {
+  /** A tree with everything that an archive has to carry. */
+  async function plant(): Promise<string> {
+    const top = `${base}/origin`;
+    const long = `${'long-name-'.repeat(20)}/${'and-one-more-'.repeat(15)}`;
+    await must(root.put(`${top}/run.sh`, '#!/bin/sh\n', { 'x-callfs-mode': '4755', 'x-callfs-mtime': '2001-09-09T01:46:40.5Z' }));
+    await must(root.put(`${top}/${long}/é #?%.txt`, patternBytes(7, 70_000)));
+    await must(root.put(`${top}/empty`, ''));
+    await must(root.mkdir(`${top}/hollow`, '1777'));
+    await must(root.symlink(`${top}/link`, 'run.sh'));
+    await must(root.symlink(`${top}/dangling`, '../nowhere'));
+    await must(root.patch(`${top}/empty`, { owner: 'alice', group: 3000 }));
+    await must(root.patch(`${top}/hollow`, { mtime: '1999-12-31T23:59:59Z', owner: 'bob' }));
+    return top;
+  }
+
+  /** What is below it, with everything that a copy keeps; `seconds` where more of a time cannot be kept. */
+  async function kept(top: string): Promise<unknown[]> {
+    const all = entries(await root.list(top, { recursive: true }));
+    return Promise.all(
+      all.map(async ({ path, type, mode, uid, gid, mtime, size, target }) => {
+        const content = type === 'file' ? (await root.get(path)).header('repr-digest') : target;
+        return [path.slice(top.length), type, mode, uid, gid, new Date(mtime).getTime(), size, content];
+      }),
+    );
+  }
+
+  it.each(['tree.tar', 'tree.tar.gz', 'tree-directory'])('carry a tree by %s', async (name) => {
+    const top = await plant();
+
+    const out = await cli('export', name, top);
+    expect(out).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/^callfs: 3 files, 68\.4 KiB in /) });
+    expect(await cli('import', name, `${base}/copy`)).toMatchObject({ code: 0, stdout: '' });
+
+    expect(await kept(`${base}/copy`)).toEqual(await kept(top));
+  });
+
+  it('go through a pipe, and tar(1) reads and writes the same', async () => {
+    const top = await plant();
+    const { code, stdout } = await piped(['export', '-', top], Buffer.alloc(0));
+    expect(code).toBe(0);
+    await mkdir(here('untarred'));
+    execFileSync('tar', ['-x', '-p', '-f', '-'], { cwd: here('untarred'), input: stdout });
+    const archive = execFileSync('tar', ['-c', '--format=posix', '-f', '-', '.'], { cwd: here('untarred') });
+
+    expect(await piped(['import', '-', `${base}/copy`], archive)).toMatchObject({ code: 0 });
+
+    expect(await kept(`${base}/copy`)).toEqual(await kept(top));
+  });
+
+  it('import leaves out what leads out of the archive or cannot be stored: 3', async () => {
+    await mkdir(here('odd/sub'), { recursive: true });
+    await writeFile(here('odd/sub/good'), 'good');
+    await writeFile(here('odd/evil'), 'evil');
+    execFileSync('mkfifo', [here('odd/fifo')]);
+    execFileSync('tar', ['-c', '-P', '--transform=s,^evil,../../evil,', '-f', '../odd.tar', 'evil', 'fifo', 'sub'], {
+      cwd: here('odd'),
+    });
+
+    const { code, stderr } = await cli('import', 'odd.tar', `${base}/into`);
+
+    expect(code).toBe(3);
+    expect(stderr).toContain('its path leads out of the archive');
+    expect(stderr).toContain('fifo, which cannot be stored');
+    expect(entries(await root.list(`${base}/into`, { recursive: true })).map(({ path }) => path)).toEqual([
+      `${base}/into/sub`,
+      `${base}/into/sub/good`,
+    ]);
+    expect((await root.get(`${base}/evil`)).status).toBe(404);
+  });
+
+  it('import with a key that owns nothing of it needs --no-owner', async () => {
+    await must(root.mkdir(`${base}/alice`));
+    await must(root.patch(`${base}/alice`, { owner: 'alice', group: 'alice' }));
+    await mkdir(here('hers'));
+    await writeFile(here('hers/f'), 'f');
+    expect(await asAlice('import', 'hers', `${base}/alice/a`)).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('owner'),
+    });
+    expect(await asAlice('import', '--no-owner', 'hers', `${base}/alice/b`)).toMatchObject({ code: 0 });
+    expect((await root.head(`${base}/alice/b/f`)).header('x-callfs-owner')).toBe('alice');
+  });
+
+  it('export that cannot be whole leaves no archive; a damaged one is refused', async () => {
+    expect(await cli('export', 'none.tar', `${base}/missing`)).toMatchObject({ code: 1, stdout: '' });
+    expect((await readdir(directory.path)).filter((name) => name.startsWith('none'))).toEqual([]);
+    await writeFile(here('damaged.tar'), patternBytes(8, 10_240));
+    expect(await cli('import', 'damaged.tar', `${base}/damaged`)).toMatchObject({ code: 1, stdout: '' });
+    expect(await cli('import', 'no-such.tar')).toMatchObject({ code: 1, stderr: expect.stringContaining('ENOENT') });
+  });
+});

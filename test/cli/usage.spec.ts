@@ -27,6 +27,8 @@ const COMMANDS = [
   'fsck',
   'gc',
   'scrub',
+  'export',
+  'import',
 ];
 
 describe('--help', () => {

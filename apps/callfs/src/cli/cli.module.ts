@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import { CatCommand } from './client/cat.command';
 import { CpCommand } from './client/cp.command';
+import { ExportCommand } from './client/export.command';
 import { GetCommand } from './client/get.command';
+import { ImportCommand } from './client/import.command';
 import { LsCommand } from './client/ls.command';
 import { MkdirCommand } from './client/mkdir.command';
 import { MvCommand } from './client/mv.command';
@@ -41,6 +43,8 @@ import { ScrubCommand } from './upkeep/scrub.command';
     FsckCommand,
     GcCommand,
     ScrubCommand,
+    ExportCommand,
+    ImportCommand,
   ],
 })
 export class CliModule {}

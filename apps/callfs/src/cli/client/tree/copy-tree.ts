@@ -1,5 +1,5 @@
 import type { Transform } from 'node:stream';
-import type { TreeEntry, TreeReport, TreeSink, TreeSource } from './tree-entry';
+import { BrokenOff, type TreeEntry, type TreeReport, type TreeSink, type TreeSource } from './tree-entry';
 
 export interface CopyOptions {
   /** Files on their way at once. */
@@ -24,6 +24,7 @@ export async function copyTree(source: TreeSource, sink: TreeSink, { jobs, repor
       copied++;
       return true;
     } catch (error) {
+      if (error instanceof BrokenOff) throw error;
       report(entry.names, error);
       return false;
     }
@@ -43,21 +44,27 @@ export async function copyTree(source: TreeSource, sink: TreeSink, { jobs, repor
       }
     });
 
-  for await (const entry of source.entries(report)) {
-    if (lost.some((above) => isBelow(entry, above))) continue;
-    if (entry.type === 'symlink') links.push(entry);
-    else if (entry.type === 'directory') {
-      if (!(await attempt(entry, () => sink.directory(entry)))) lost.push(entry);
-    } else if (source.isSequential) await copyFile(entry);
-    else {
-      while (running.size >= jobs) await Promise.race(running);
-      const job: Promise<void> = copyFile(entry).then(() => void running.delete(job));
-      running.add(job);
+  try {
+    for await (const entry of source.entries(report)) {
+      if (lost.some((above) => isBelow(entry, above))) continue;
+      if (entry.type === 'symlink') links.push(entry);
+      else if (entry.type === 'directory') {
+        if (!(await attempt(entry, () => sink.directory(entry)))) lost.push(entry);
+      } else if (source.isSequential || sink.isSequential) await copyFile(entry);
+      else {
+        while (running.size >= jobs) await Promise.race(running);
+        const job: Promise<void> = copyFile(entry).then(() => void running.delete(job));
+        running.add(job);
+      }
     }
+    await Promise.all(running);
+    for (const entry of links) await attempt(entry, () => sink.symlink(entry));
+    await sink.settle(report);
+  } catch (error) {
+    await Promise.allSettled(running);
+    await sink.abandon?.();
+    throw error;
   }
-  await Promise.all(running);
-  for (const entry of links) await attempt(entry, () => sink.symlink(entry));
-  await sink.settle(report);
   return copied;
 }
 

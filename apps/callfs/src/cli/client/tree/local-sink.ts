@@ -20,6 +20,7 @@ export interface LocalSinkOptions {
  * that breaks off never leaves half a file. Nothing is written through links that are found on the way.
  */
 export class LocalSink implements TreeSink {
+  readonly isSequential = false;
   private readonly directories: TreeEntry[] = [];
 
   constructor(
@@ -88,6 +89,7 @@ export class LocalSink implements TreeSink {
   }
 }
 
+/** The system call gets whole microseconds, which libuv cuts off and does not round. */
 function seconds({ mtimeNs }: TreeEntry): number {
-  return Number(mtimeNs) / 1e9;
+  return (Number(mtimeNs) + 500) / 1e9;
 }

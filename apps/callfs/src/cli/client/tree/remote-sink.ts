@@ -15,6 +15,7 @@ export interface RemoteSinkOptions {
 
 /** A file or directory of a server. */
 export class RemoteSink implements TreeSink {
+  readonly isSequential = false;
   private readonly directories: TreeEntry[] = [];
 
   constructor(

@@ -30,12 +30,23 @@ export interface TreeSource {
 
 /** Where a tree goes. Each method rejects when its entry cannot be made, and others go on. */
 export interface TreeSink {
+  /** Takes one entry at a time. */
+  readonly isSequential: boolean;
   directory(entry: TreeEntry): Promise<void>;
   /** All or nothing: `content` may fail at its end. */
   file(entry: TreeEntry, content: Readable): Promise<void>;
   symlink(entry: TreeEntry): Promise<void>;
   /** What can only be set when everything is there: modes and times of directories. */
   settle(report: TreeReport): Promise<void>;
+  /** Instead of `settle`, when the copy ends early: what is no use without the rest is taken away. */
+  abandon?(): Promise<void>;
+}
+
+/** An entry failed in a way that nothing can follow. */
+export class BrokenOff extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }
 
 /** Hears of each entry that could not be copied. */
