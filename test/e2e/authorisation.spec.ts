@@ -126,7 +126,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   'GET /debug/pprof/trace': superuser('/debug/pprof/trace?seconds=1'),
 };
 
-const server = useServer({ config: { debug: { profiling: true } } });
+const server = useServer({ config: { debug: { profiling: true }, rate_limits: { download: 'off', link_generation: 'off' } } });
 let root: Client;
 
 beforeAll(() => {

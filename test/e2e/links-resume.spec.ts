@@ -9,7 +9,7 @@ import { useServer } from '../support/use-server';
 const MIB = 1024 * 1024;
 const CONTENT = patternBytes(9, 4 * MIB);
 
-const server = useServer();
+const server = useServer({ config: { rate_limits: { download: 'off', link_generation: 'off' } } });
 let root: Client;
 let anonymous: Client;
 let alice: Client;

@@ -14,7 +14,10 @@ import { useServer } from '../support/use-server';
 /** Kept as a blob. */
 const LARGE = patternBytes(4, 100_000);
 
-const server = useServer({ config: { log: { level: 'debug', format: 'json' } } });
+/** Tests ask more often than people. */
+const rate_limits = { download: 'off', link_generation: 'off' };
+
+const server = useServer({ config: { log: { level: 'debug', format: 'json' }, rate_limits } });
 let root: Client;
 let anonymous: Client;
 let alice: Client;
@@ -421,7 +424,7 @@ describe('a server that stops and starts', () => {
   };
 
   it('knows its links; those of a user who is gone, or whose row was changed, open nothing; old ones are forgotten and counted', async () => {
-    await withServer({}, async (restarted) => {
+    await withServer({ config: { rate_limits } }, async (restarted) => {
       const admin = restarted.client();
       const stranger = restarted.anonymous();
       await must(admin.put('/file', 'content'));

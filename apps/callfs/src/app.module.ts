@@ -1,6 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AuthModule, Authenticator } from '@callfs/auth';
-import { RateLimiter, MemoryRateLimiter } from '@callfs/limiting';
 import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
@@ -59,11 +58,10 @@ export class AppModule {
             (operation, backend) =>
               fileOperations.inc({ operation, backend_type: backend }),
         },
-        { provide: RateLimiter, useFactory: () => new MemoryRateLimiter() },
         { provide: LINK_OBSERVER, inject: [Metrics], useFactory: linkObserver },
         { provide: UPKEEP_OBSERVER, inject: [Metrics], useFactory: upkeepObserver },
       ],
-      exports: [BootId, UPKEEP_OBSERVER, LINK_OBSERVER, RateLimiter, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
+      exports: [BootId, UPKEEP_OBSERVER, LINK_OBSERVER, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
     };
   }
 }

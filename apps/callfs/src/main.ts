@@ -7,6 +7,7 @@ import type { CallfsConfig } from './config/config';
 import { AppModule } from './app.module';
 import { QuickRead } from './http/files/quick-read';
 import { HealthChecks } from './http/health/health-checks';
+import { RequestLimits } from './http/limits/request-limits';
 import { PublicUrl } from './http/public-url';
 import { answerAtOnce, createHttpApp, listen, reloadCertificate } from './http/server';
 import { speaksTls } from './http/tls';
@@ -29,7 +30,8 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     const [store, locks, storage] = [app.get(MetadataStore), app.get(LockService), app.get(StorageProviders)];
     registerNodeHealth(app.get(HealthChecks), store, locks, storage);
     registerNodeGauges(app.get(Metrics), storage, store);
-    answerAtOnce(app, app.get(QuickRead, { strict: false }));
+    // It passes every limit by.
+    if (!app.get(RequestLimits).concern('read')) answerAtOnce(app, app.get(QuickRead, { strict: false }));
     const { port } = await listen(app, config.server.listenAddr);
     const host = config.server.listenAddr.host || 'localhost';
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

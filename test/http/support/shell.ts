@@ -166,12 +166,15 @@ export async function startShell(overrides: ShellOptions = {}): Promise<Shell> {
       maxUploadBytes: 0,
       trustedProxies: [],
       shutdownGraceMs: 5_000,
+      maxRequestsPerKey: 0,
       ...overrides.server,
     },
     log: { level: 'info', format: 'json' },
     metrics: overrides.metrics ?? {},
     debug: { profiling: true },
     instanceDiscovery: { instanceId: 'test', peerEndpoints: {} },
+    dlm: { type: 'local' },
+    rateLimits: {},
   } as unknown as CallfsConfig;
 
   @Module({

@@ -57,6 +57,7 @@ function buildServer(values: Values, path: ToPath): ServerConfig {
     maxUploadBytes: values['server.max_upload_bytes'],
     trustedProxies: values['server.trusted_proxies'],
     shutdownGraceMs: values['server.shutdown_grace'],
+    maxRequestsPerKey: values['server.max_requests_per_key'],
   };
 }
 

@@ -14,7 +14,7 @@ export interface CallfsConfig {
   readonly dlm: DlmConfig;
   readonly instanceDiscovery: { readonly instanceId: string; readonly peerEndpoints: Readonly<Record<string, string>> };
   /** By route group; absent groups have the limits of the API contract or none. */
-  readonly rateLimits: Readonly<Partial<Record<RateLimitGroup, RateLimit>>>;
+  readonly rateLimits: Readonly<Partial<Record<RateLimitGroup, RateLimit | 'off'>>>;
   /** `pauseAt` stops the process at a step of a write, for crash tests. */
   readonly debug: { readonly profiling: boolean; readonly pauseAt?: string };
   readonly console: { readonly enabled: boolean };
@@ -61,6 +61,8 @@ export interface ServerConfig {
   readonly maxUploadBytes: number;
   readonly trustedProxies: readonly string[];
   readonly shutdownGraceMs: number;
+  /** Of one key (or address) on this node; 0: any number. */
+  readonly maxRequestsPerKey: number;
 }
 
 /** A key in clear, or `sha256:<64 hexadecimal digits>`. */

@@ -73,6 +73,11 @@ export const KEYS = {
   'server.metadata_op_timeout': key(timeout, '5s', 'One call of the metadata store may take this long.'),
   'server.max_upload_bytes': key(size({ max: Number.MAX_SAFE_INTEGER }), 0, 'The largest body of an upload; 0 is no limit.'),
   'server.trusted_proxies': key(listOf(network), [], 'Proxies whose `X-Forwarded-For` counts: addresses and networks.'),
+  'server.max_requests_per_key': key(
+    integer(0, 100_000),
+    0,
+    'Requests that one key (one address, where there is no key) may have under way at once on this node; 0 is any number.',
+  ),
   'server.shutdown_grace': key(duration({ minMs: 0 }), '30s', 'How long requests under way may take to end after SIGTERM.'),
   'auth.api_keys': secret(
     listOf(apiKey),
@@ -183,7 +188,7 @@ export const KEYS = {
   rate_limits: key(
     rateLimits,
     {},
-    'Requests a second by group: `{download: {per_second: 10, burst: 5}}` or `{download: "600/min"}`.',
+    'How often one key (one address, where there is no key) may ask, by group. Without: link_generation 100 a second, one at once; download 10 a second, 5 at once; failed_authentication 20 a minute, 20 at once; the others as often as they like.',
   ),
   'debug.profiling': key(flag, false, 'Serve `/debug/pprof/` to the superuser: CPU profiles, heap snapshots, traces.'),
   'debug.pause_at': optional(

@@ -4,16 +4,18 @@ import type { ValueType } from './value-types';
 
 const UNIT_SECONDS = { s: 1, min: 60, h: 3600 } as const;
 
-const expectsOne = 'a rate such as "20/min", or {per_second: 10, burst: 5}';
+const expectsOne = 'a rate such as "20/min", {per_second: 10, burst: 5}, or "off"';
 
-const limit = z.unknown().transform((input, context): RateLimit => {
+const limit = z.unknown().transform((input, context): RateLimit | 'off' => {
   const value = readLimit(input);
   if (value) return value;
   context.issues.push({ code: 'custom', message: `expected ${expectsOne}`, input });
   return z.NEVER;
 });
 
-function readLimit(input: unknown): RateLimit | undefined {
+function readLimit(input: unknown): RateLimit | 'off' | undefined {
+  // What YAML 1.1 makes of an unquoted off.
+  if (input === 'off' || input === false) return 'off';
   if (typeof input === 'string') {
     const match = /^(\d+(?:\.\d+)?)\/(s|min|h)$/.exec(input);
     return match ? rate(Number(match[1]) / UNIT_SECONDS[match[2] as keyof typeof UNIT_SECONDS]) : undefined;
@@ -31,7 +33,7 @@ function rate(perSecond: number, burst = Math.max(1, Math.ceil(perSecond))): Rat
 }
 
 /** `rate_limits`. */
-export const rateLimits: ValueType<Partial<Record<RateLimitGroup, RateLimit>>> = {
+export const rateLimits: ValueType<Partial<Record<RateLimitGroup, RateLimit | 'off'>>> = {
   form: 'json',
   expects: `a map from a group (${RATE_LIMIT_GROUPS.join(', ')}) to ${expectsOne}`,
   schema: z.strictObject(

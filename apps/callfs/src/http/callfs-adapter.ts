@@ -11,8 +11,8 @@ import { createNodeServer, type NodeServer, type NodeServerOptions } from './nod
 import { DOCS_CONTENT_SECURITY_POLICY } from './openapi/docs-page';
 import { isDocumentation } from './openapi/document';
 import { isOpen } from './open-route';
-import { FailedKeyLimit } from './failed-key-limit';
-import type { RemoteAddress } from './remote-address';
+import { limitGroupOf } from './limits/limit-group';
+import type { RequestLimits } from './limits/request-limits';
 import type { RequestAuthenticator } from './request-authenticator';
 import { sendEmpty } from './respond';
 import { RouteCatalogue } from './route-catalogue';
@@ -43,8 +43,7 @@ export class CallfsAdapter extends FastifyAdapter {
   /** Of a server that speaks TLS. */
   certificate: CertificateReload | undefined;
   private authenticator: RequestAuthenticator | undefined;
-  private addresses: RemoteAddress | undefined;
-  private readonly failedKeys = new FailedKeyLimit();
+  private limits: RequestLimits | undefined;
 
   constructor(options: NodeServerOptions) {
     const settings: ExchangeSettings = {
@@ -88,10 +87,10 @@ export class CallfsAdapter extends FastifyAdapter {
     fastify.setNotFoundHandler((request, reply) => this.answerUnrouted(request, reply));
   }
 
-  /** Who checks keys and who is told of requests: both come out of the container, which needs the adapter first. */
-  connect(authenticator: RequestAuthenticator, addresses: RemoteAddress, observer: ExchangeObserver): void {
+  /** Who checks keys, who limits and who is told of requests: they come out of the container, which needs the adapter first. */
+  connect(authenticator: RequestAuthenticator, limits: RequestLimits, observer: ExchangeObserver): void {
     this.authenticator = authenticator;
-    this.addresses = addresses;
+    this.limits = limits;
     this.front.observer = observer;
   }
 
@@ -109,50 +108,56 @@ export class CallfsAdapter extends FastifyAdapter {
   }
 
   /**
-   * Gives each route, when it is registered, the one hook it needs: note the pattern, check the key. Decided here, once,
-   * by the route that matched, and never again by looking at a URL.
+   * Gives each route, when it is registered, the one hook it needs: note the pattern, check the key, keep to the limits.
+   * Decided here, once, by the route that matched, and never again by looking at a URL.
    */
   private guard(route: RouteOptions): void {
     const pattern = route.url;
     const open = isOpen(route.config) || isDocumentation(pattern);
     for (const method of [route.method].flat()) this.routes.add(method, pattern, open);
+    const groups = new Map([route.method].flat().map((method) => [method, limitGroupOf(method, pattern)]));
     const before = route.onRequest === undefined ? [] : [route.onRequest].flat();
     if (before.some((hook) => guards.has(hook))) return;
     const enter = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
       const exchange = Exchange.of(request.raw);
       exchange.route = pattern;
+      let waiting: void | Promise<void> = undefined;
       try {
-        if (!open) this.authenticate(exchange);
+        if (!open) waiting = this.authenticate(exchange);
+        const group = groups.get(request.method);
+        if (waiting === undefined && group !== undefined) waiting = this.limits?.admit(exchange, group);
       } catch (error) {
         done(error as Error);
         return;
       }
-      done();
+      if (waiting === undefined) done();
+      else waiting.then(() => done(), done);
     };
     guards.add(enter);
     route.onRequest = [...before, enter];
   }
 
-  private authenticate(exchange: Exchange): void {
-    if (this.authenticator === undefined) throw new Error('The server took a request before it was connected.');
+  /** Throws at once, or rejects where a wrong key has to be counted first. */
+  private authenticate(exchange: Exchange): void | Promise<never> {
+    if (this.authenticator === undefined || this.limits === undefined)
+      throw new Error('The server took a request before it was connected.');
     const { authorization } = exchange.request.headers;
     try {
       exchange.identity = this.authenticator.authenticate(authorization);
     } catch (error) {
       // Whoever names no key guesses none.
-      const guessed = authorization !== undefined && CallfsError.is(error, 'AUTHENTICATION_FAILED');
-      if (guessed) this.failedKeys.failed(this.addresses?.of(exchange.request) ?? '');
-      throw error;
+      if (authorization === undefined || !CallfsError.is(error, 'AUTHENTICATION_FAILED')) throw error;
+      return this.limits.wrongKey(exchange, error);
     }
   }
 
   /** No route has this method and path: `OPTIONS` is answered for those that exist, others are told what there is. */
-  private answerUnrouted(request: FastifyRequest, reply: FastifyReply): void {
+  private async answerUnrouted(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const exchange = Exchange.of(request.raw);
     const { method = '', url: path = '/' } = request.raw;
     const { methods, open } = this.routes.match(path);
     try {
-      if (methods.length === 0 ? isBelowApi(path) : !open) this.authenticate(exchange);
+      if (methods.length === 0 ? isBelowApi(path) : !open) await this.authenticate(exchange);
       const allow = methods.join(', ');
       if (methods.length > 0 && method === 'OPTIONS') return sendEmpty(reply, 204, { Allow: allow });
       // A route may hand a request on that it has nothing for, as that of the documentation's files does.

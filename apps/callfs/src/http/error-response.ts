@@ -59,8 +59,8 @@ export function errorAnswer(error: CallfsError, requestId: string): ErrorAnswer 
   };
 }
 
-/** How often one may ask, how often still, and in how many seconds more. */
-function rateLimitFields({ limit, remaining, retry_after: reset }: Record<string, unknown>): Headers {
+/** How often one may ask at once, how often still, and in how many seconds that often again. */
+function rateLimitFields({ limit, remaining, retry_after: retryAfter, reset = retryAfter }: Record<string, unknown>): Headers {
   const text = (value: unknown) => (typeof value === 'number' ? String(value) : undefined);
   return { 'X-RateLimit-Limit': text(limit), 'X-RateLimit-Remaining': text(remaining), 'X-RateLimit-Reset': text(reset) };
 }
@@ -85,7 +85,10 @@ export function writeError(exchange: Exchange, thrown: unknown): void {
     response.destroy();
     return;
   }
-  const { status, body, headers } = errorAnswer(asCallfsError(thrown), exchange.requestId);
+  const error = asCallfsError(thrown);
+  const { status, body, headers } = errorAnswer(error, exchange.requestId);
+  // It tells of the limit that was met, which may be another.
+  if (error.code === 'RATE_LIMIT_EXCEEDED') exchange.limitFields = undefined;
   // What a handler may have set before it failed does not belong to this answer.
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   writeJson(exchange, status, body, headers);

@@ -33,6 +33,8 @@ export class Exchange {
   route = '';
   /** Who asks, once the key was checked; null on open routes and before. */
   identity: Identity | null = null;
+  /** Names and values that tell how often one may still ask, where that is limited. */
+  limitFields: readonly string[] | undefined;
   /** Bytes of content that came in and went out. */
   bytesIn = 0;
   bytesOut = 0;

@@ -1,6 +1,8 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { LoggerModule } from 'nestjs-pino';
+import { LimitingModule, RateLimiter } from '@callfs/limiting';
+import { openLimiter } from '../composition/limiting';
 import type { CallfsConfig } from '../config/config';
 import { createLog, type Log } from '../logging/log';
 import { MetricsModule } from '../metrics/metrics.module';
@@ -10,6 +12,7 @@ import { DebugController } from './debug/debug.controller';
 import { Drain } from './drain';
 import { ErrorFilter } from './error.filter';
 import { HealthModule } from './health/health.module';
+import { RequestLimits } from './limits/request-limits';
 import { RemoteAddress } from './remote-address';
 
 /** The log as a Nest provider. */
@@ -26,12 +29,18 @@ export class HttpShellModule {
         // No routes: its middleware would run for every request, and the access log does without it.
         LoggerModule.forRoot({ pinoHttp: { logger: log.logger, autoLogging: false }, forRoutes: [] }),
         MetricsModule,
+        LimitingModule.registerAsync({ useFactory: () => openLimiter(config) }),
         HealthModule,
       ],
       controllers: config.debug.profiling ? [DebugController] : [],
       providers: [
         { provide: LOG, useValue: log },
         { provide: RemoteAddress, useFactory: () => new RemoteAddress(config.server.trustedProxies) },
+        {
+          provide: RequestLimits,
+          inject: [RateLimiter, RemoteAddress],
+          useFactory: (limiter: RateLimiter, addresses: RemoteAddress) => new RequestLimits(limiter, addresses, config),
+        },
         { provide: APP_FILTER, useClass: ErrorFilter },
         {
           provide: Drain,
@@ -40,7 +49,7 @@ export class HttpShellModule {
         },
         ...metricsServer(config),
       ],
-      exports: [LOG, RemoteAddress],
+      exports: [LOG, RemoteAddress, RequestLimits],
     };
   }
 }

@@ -130,6 +130,7 @@ function handOver(response: ServerResponse, chunk: Buffer): Promise<boolean> {
 function headOf(exchange: Exchange, headers: Headers, base: readonly string[]): string[] {
   const head = base.slice();
   head.push('X-Request-ID', exchange.requestId);
+  if (exchange.limitFields !== undefined) head.push(...exchange.limitFields);
   for (const name in headers) {
     const value = headers[name];
     // Node writes numbers and lists as well; its types only say so for objects.

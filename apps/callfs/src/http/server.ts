@@ -15,6 +15,7 @@ import { CallfsAdapter } from './callfs-adapter';
 import { CertificateReload } from './certificate-reload';
 import type { QuickAnswer } from './front';
 import { LOG } from './http-shell.module';
+import { RequestLimits } from './limits/request-limits';
 import { serveDocs } from './openapi/docs-page';
 import { RemoteAddress } from './remote-address';
 import { RequestAuthenticator } from './request-authenticator';
@@ -43,7 +44,7 @@ export async function createHttpApp(appModule: Type | DynamicModule, config: Cal
   const metrics = app.get(Metrics);
   const addresses = app.get(RemoteAddress);
   const recorder = new RequestRecorder(new AccessLog(log), new HttpMetrics(metrics), addresses, log.logger);
-  adapter.connect(app.get(RequestAuthenticator), addresses, recorder);
+  adapter.connect(app.get(RequestAuthenticator), app.get(RequestLimits), recorder);
   onCollect(metrics.uploadsInFlight, (gauge) => gauge.set(adapter.bodies.inFlight));
   if (certificate !== undefined) {
     const server = adapter.server as https.Server;
