@@ -52,6 +52,11 @@ export class TestBucket {
     return Contents.map(({ Key = '' }) => Key.slice('blobs/'.length));
   }
 
+  /** Puts an object among the blobs that no metadata knows. */
+  async plant(key: string, bytes: Buffer): Promise<void> {
+    await this.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: `blobs/${key}`, Body: bytes }));
+  }
+
   /** Replaces what is stored under a key. */
   async tamper(key: string, change: (bytes: Buffer) => Buffer): Promise<void> {
     const object = { Bucket: BUCKET, Key: `blobs/${key}` };

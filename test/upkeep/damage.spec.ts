@@ -1,4 +1,4 @@
-import { open, rm, truncate } from 'node:fs/promises';
+import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { patternBytes, sha256 } from '../support/random';
 import { startServer, type TestServer } from '../support/server';
 import { blobMadeBy } from '../support/storage-root';
 import { findings, lines, summary } from './events';
+import { flipByte } from './flip-byte';
 
 let server: TestServer;
 let client: Client;
@@ -21,14 +22,6 @@ afterAll(async () => {
   await server?.stop();
   await server?.remove();
 });
-
-async function flipByte(path: string, at: number): Promise<void> {
-  const file = await open(path, 'r+');
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, at);
-  buffer[0] = (buffer[0] ?? 0) ^ 0x10;
-  await file.write(buffer, 0, 1, at);
-  await file.close();
-}
 
 describe('C6 damage', () => {
   let directory: string;

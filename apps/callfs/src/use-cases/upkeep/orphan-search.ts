@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Replica } from '@callfs/core';
+import { CallfsError, type Replica, type StorageKey } from '@callfs/core';
 import type { MetadataStore } from '@callfs/metadata';
-import type { ListedObject, StorageProvider } from '@callfs/storage';
+import { damageIn, type ListedObject, type StorageProvider } from '@callfs/storage';
 
 const BATCH = 500;
 
@@ -52,7 +52,21 @@ export class OrphanSearch {
     const place = this.placeOf(provider);
     const keys = old.map(({ key }) => key);
     const known = await this.store.knownKeys(place.backend, place.instanceId, keys);
-    const orphans = old.filter(({ key }) => !known.has(key));
-    return { seen: batch.length, orphans: orphans.map(({ key, size }) => ({ replica: { ...place, key }, size })) };
+    const orphans: Orphan[] = [];
+    for (const { key, size } of old)
+      if (!known.has(key) && (await isThere(provider, key))) orphans.push({ replica: { ...place, key }, size });
+    return { seen: batch.length, orphans };
+  }
+}
+
+/** What was listed may have been collected before it was asked for. */
+async function isThere(provider: StorageProvider, key: StorageKey): Promise<boolean> {
+  try {
+    await provider.stat(key);
+    return true;
+  } catch (error) {
+    if (CallfsError.is(error, 'FILE_NOT_FOUND')) return false;
+    if (damageIn(error) !== undefined) return true;
+    throw error;
   }
 }
