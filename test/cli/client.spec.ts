@@ -249,9 +249,12 @@ describe('callfs put and get', () => {
     await once(liar, 'listening');
     const url = `http://127.0.0.1:${(liar.address() as AddressInfo).port}`;
     await mkdir(here('clean'));
-    for (const name of ['short', 'wrong']) {
+    for (const [name, code, reason] of [
+      ['short', 4, 'broke off'],
+      ['wrong', 1, 'not those that the server has'],
+    ] as const) {
       const result = await runCli(['get', `/${name}`], { cwd: here('clean'), env: { CALLFS_URL: url, CALLFS_API_KEY: 'k' } });
-      expect(result).toMatchObject({ code: 1, stdout: '' });
+      expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(reason) });
     }
     liar.close();
     expect(await readdir(here('clean'))).toEqual([]);
@@ -338,6 +341,19 @@ describe('the server', () => {
     const result = await runCli(['ls'], { cwd: directory.path, env: { CALLFS_URL: url, CALLFS_API_KEY: 'k' } });
     other.close();
     expect(result).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('not as CallFS does') });
+  });
+
+  it('that breaks off in the middle of a listing: 4, and not a short list', async () => {
+    const faint = createServer((request, response) => {
+      response.writeHead(200, { 'X-CallFS-Type': 'directory' });
+      if (request.method === 'HEAD') response.end();
+      else response.write('{"name":"a","path":"/a","type":"file"}\n', () => response.destroy());
+    }).listen(0, '127.0.0.1');
+    await once(faint, 'listening');
+    const url = `http://127.0.0.1:${(faint.address() as AddressInfo).port}`;
+    const result = await runCli(['ls', '/'], { cwd: directory.path, env: { CALLFS_URL: url, CALLFS_API_KEY: 'k' } });
+    faint.close();
+    expect(result).toMatchObject({ code: 4, stdout: 'a\n', stderr: expect.stringContaining('broke off') });
   });
 
   it('of the configuration in the working directory is found without variables', async () => {

@@ -119,10 +119,12 @@ export class FileClient {
     });
     try {
       for await (const line of createInterface({ input: answer, crlfDelay: Infinity })) yield JSON.parse(line) as RemoteEntry;
+      if (!answer.complete) throw brokeOff(path);
+    } catch (error) {
+      throw answer.complete ? error : brokeOff(path, error);
     } finally {
       answer.destroy();
     }
-    if (!answer.complete) throw new CommandFailure(`the listing of ${path.toString()} broke off. Try again.`, EXIT.unreachable);
   }
 
   async download(path: VirtualPath): Promise<Download> {
@@ -223,6 +225,11 @@ export class FileClient {
 /** `/v1/files/a/b`, with the trailing slash that says "a directory" when the path has one. */
 function fileTarget(path: VirtualPath): string {
   return `/v1/files${path.toUrl()}${path.saysDirectory ? '/' : ''}`;
+}
+
+/** The server or the way to it went away in the middle of an answer. */
+export function brokeOff(path: VirtualPath, cause?: unknown): CommandFailure {
+  return new CommandFailure(`the answer for ${path.toString()} broke off. Try again.`, EXIT.unreachable, { cause });
 }
 
 /** The connection is free for the next request once the answer is read. */

@@ -31,7 +31,7 @@ export class Tally {
 
   failed(what: string, error: unknown): void {
     this.beforeSaying();
-    process.stderr.write(`callfs: ${printable(what)}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`callfs: ${printable(`${what}: ${error instanceof Error ? error.message : String(error)}`)}\n`);
     this.failures.push(error);
   }
 
