@@ -24,6 +24,7 @@ const COMMANDS = [
   'mv',
   'cp',
   'rm',
+  'link',
   'fsck',
   'gc',
   'scrub',

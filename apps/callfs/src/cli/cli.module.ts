@@ -4,6 +4,7 @@ import { CpCommand } from './client/cp.command';
 import { ExportCommand } from './client/export.command';
 import { GetCommand } from './client/get.command';
 import { ImportCommand } from './client/import.command';
+import { LinkCommand } from './client/link.command';
 import { LsCommand } from './client/ls.command';
 import { MkdirCommand } from './client/mkdir.command';
 import { MvCommand } from './client/mv.command';
@@ -40,6 +41,7 @@ import { ScrubCommand } from './upkeep/scrub.command';
     MvCommand,
     CpCommand,
     RmCommand,
+    LinkCommand,
     FsckCommand,
     GcCommand,
     ScrubCommand,
