@@ -129,8 +129,10 @@ export class LockService {
       }
     } catch (error) {
       this.observer.operation('acquire', status, (performance.now() - startMs) / 1000);
-      // What cannot be given up because the store is away ends by itself.
-      await this.store.leave(claim).catch(unlessUnavailable);
+      // What cannot be given up because the store is away ends by itself, and nobody waits for the store once more.
+      const leaving = this.store.leave(claim).catch(unlessUnavailable);
+      if (CallfsError.is(error, 'LOCKS_UNAVAILABLE')) leaving.catch(() => undefined);
+      else await leaving;
       throw error;
     }
   }

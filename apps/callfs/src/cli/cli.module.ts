@@ -15,6 +15,11 @@ import { ConfigCommand } from './config/config.command';
 import { InitCommand } from './config/init.command';
 import { ShowCommand } from './config/show.command';
 import { ValidateCommand } from './config/validate.command';
+import { CheckLocksCommand } from './locks/check.command';
+import { ClearLocksCommand } from './locks/clear.command';
+import { ListLocksCommand } from './locks/list.command';
+import { LocksCommand } from './locks/locks.command';
+import { ShowLockCommand } from './locks/show.command';
 import { ServerCommand } from './server/server.command';
 import { SelfSignedCommand } from './tls/self-signed.command';
 import { TlsCommand } from './tls/tls.command';
@@ -32,6 +37,11 @@ import { ScrubCommand } from './upkeep/scrub.command';
     InitCommand,
     TlsCommand,
     SelfSignedCommand,
+    LocksCommand,
+    ListLocksCommand,
+    ShowLockCommand,
+    ClearLocksCommand,
+    CheckLocksCommand,
     LsCommand,
     StatCommand,
     CatCommand,

@@ -11,6 +11,7 @@ Examples:
   callfs config init --output config.yaml          a commented configuration with fresh secrets
   callfs server --config config.yaml
   callfs config validate --config config.yaml --check-connections
+  callfs locks list --stale                        locks that somebody left behind
   callfs put -r photos /backup/ && callfs ls -l /backup     with a running server: that of CALLFS_URL, or of the configuration
 
 Exit codes:

@@ -66,6 +66,10 @@ local function wakeNext(name)
   if first then redis.call('PUBLISH', channel, 'turn ' .. first) end
 end
 
+local function raiseFloor(fence)
+  if fence > tonumber(redis.call('GET', floor) or 0) then redis.call('SET', floor, fence) end
+end
+
 -- Ends a lease; the name stays marked while an earlier holder has to be overtaken.
 local function free(name, isUnraised)
   redis.call('DEL', lockKey(name))
@@ -161,9 +165,13 @@ const CONFIRM = `
 for _, name in ipairs(request.names) do
   if holderOf(name) ~= request.id then return 0 end
 end
+local hasRaised = false
 for _, name in ipairs(request.names) do
+  hasRaised = hasRaised or redis.call('HGET', lockKey(name), 'unraised') == '1'
   redis.call('HSET', lockKey(name), 'fence', request.fence, 'unraised', '0')
 end
+-- The fences that other nodes keep at hand may be below the one that was raised.
+if hasRaised then raiseFloor(request.fence) end
 if redis.call('HGET', epoch, 'settler') == request.id then redis.call('HDEL', epoch, 'settler', 'since') end
 return 1
 `;
@@ -187,7 +195,7 @@ return gone
 `;
 
 const CLEAR = `
-if request.floor > tonumber(redis.call('GET', floor) or 0) then redis.call('SET', floor, request.floor) end
+raiseFloor(request.floor)
 local outcomes = {}
 for index, lease in ipairs(request.leases) do
   local own, others, newer, channel = {}, false, false, false
