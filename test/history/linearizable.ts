@@ -81,46 +81,64 @@ interface Node {
   next: Node | undefined;
 }
 
+/** What may come next in some state, and which of it is tried. */
+interface Frame {
+  readonly state: RegisterState;
+  readonly candidates: readonly Node[];
+  next: number;
+  /** The candidate that was taken, out of the list while what follows from it is tried. */
+  taken: Node | undefined;
+}
+
 function isLinearizable(history: readonly HistoryEntry[], initial: RegisterState): boolean {
   const head = listOf(history);
   const done = new Uint32Array(Math.ceil(history.length / 32) || 1);
   const seen = new Set<string>();
-  const trail: { call: Node; before: RegisterState }[] = [];
-  let state = initial;
-  let node = head.next;
+  const frames: Frame[] = [{ state: initial, candidates: candidatesIn(head), next: 0, taken: undefined }];
   for (let steps = 0; ; steps++) {
-    if (!node) return true;
     if (steps > MAX_STEPS) throw new Error(`No explanation of ${history.length} operations within ${MAX_STEPS} steps.`);
-    if (node.match) {
-      const after = apply(state, node.entry.operation);
-      if (after !== undefined) {
-        mark(done, node.index);
-        const key = `${after ?? ''}|${done.join(',')}`;
-        if (!seen.has(key)) {
-          seen.add(key);
-          trail.push({ call: node, before: state });
-          state = after;
-          lift(node);
-          node = head.next;
-          continue;
-        }
-        unmark(done, node.index);
-      }
-      node = node.next;
+    const frame = frames[frames.length - 1];
+    if (!frame) return false;
+    // Only what has returned has to be explained.
+    if (frame.candidates.every(isOpen)) return true;
+    if (frame.taken) {
+      unmark(done, frame.taken.index);
+      unlift(frame.taken);
+      frame.taken = undefined;
+    }
+    const call = frame.candidates[frame.next++];
+    if (!call) {
+      frames.pop();
       continue;
     }
-    // A return whose call could not be placed. One of unknown outcome may never have happened.
-    if (node.entry.returnedAt === Infinity) {
-      node = node.next;
+    const after = apply(frame.state, call.entry.operation);
+    if (after === undefined) continue;
+    mark(done, call.index);
+    const key = `${after ?? ''}|${done.join(',')}`;
+    if (seen.has(key)) {
+      unmark(done, call.index);
       continue;
     }
-    const last = trail.pop();
-    if (!last) return false;
-    state = last.before;
-    unmark(done, last.call.index);
-    unlift(last.call);
-    node = last.call.next;
+    seen.add(key);
+    lift(call);
+    frame.taken = call;
+    frames.push({ state: after, candidates: candidatesIn(head), next: 0, taken: undefined });
   }
+}
+
+function isOpen({ entry }: Node): boolean {
+  return entry.returnedAt === Infinity;
+}
+
+/** What was called before anything that is left has returned; what never returned comes last, for it is seldom needed. */
+function candidatesIn(head: Node): Node[] {
+  const closed: Node[] = [];
+  const open: Node[] = [];
+  for (let node = head.next; node; node = node.next) {
+    if (node.match) (isOpen(node) ? open : closed).push(node);
+    else if (!isOpen(node)) break;
+  }
+  return [...closed, ...open];
 }
 
 function listOf(history: readonly HistoryEntry[]): Node {
