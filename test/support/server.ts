@@ -47,6 +47,8 @@ export interface ServerOptions {
   /** Start with no file and no variable, in `dir`. */
   readonly embedded?: boolean;
   readonly users?: readonly TestUser[];
+  /** Keep the metadata in this PostgreSQL database. */
+  readonly dsn?: string;
   /** Live in this directory, which must exist and is not removed, instead of in a new one. */
   readonly dir?: string;
   /** Put in front of the command: `['strace', '-f', …]`. */
@@ -299,7 +301,9 @@ function configuration(server: TestServer, options: ServerOptions): ConfigTree {
     },
     log: { level: 'info', format: 'json' },
     backend: { localfs_root_path: server.dataDir },
-    metadata_store: { type: 'sqlite', sqlite_path: join(server.dir, 'metadata.sqlite') },
+    metadata_store: options.dsn
+      ? { type: 'postgres', dsn: options.dsn }
+      : { type: 'sqlite', sqlite_path: join(server.dir, 'metadata.sqlite') },
     dlm: { type: 'local' },
     instance_discovery: { instance_id: 'callfs-test' },
   };

@@ -32,6 +32,9 @@ export {
   type VerifyOptions,
 } from './verification/metadata-fault';
 export { MetadataModule, type MetadataModuleOptions } from './metadata.module';
+export { connectionsOf, firstThatWorks } from './postgres/connection';
+export { openPostgresStore, type PostgresStoreOptions } from './postgres/open-postgres-store';
+export type { PostgresMetadataStore } from './postgres/postgres-metadata-store';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
 export type { SqliteMetadataStore } from './sqlite/sqlite-metadata-store';
 export { DatabaseClaim } from './sqlite/database-claim';

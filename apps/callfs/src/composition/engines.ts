@@ -1,22 +1,27 @@
-import { CallfsError } from '@callfs/core';
-import { openSqliteStore, type MetadataStore } from '@callfs/metadata';
+import { openPostgresStore, openSqliteStore, type MetadataStore, type QueryObserver } from '@callfs/metadata';
 import { openLocalfs, openS3, StorageProviders, type StorageProvider } from '@callfs/storage';
 import type { CallfsConfig } from '../config/config';
 import { MeasuredStorage } from './measured-storage';
 import type { Metrics } from '../metrics/catalogue';
 
 /** Opens the metadata engine that the configuration names, its calls counted. */
-export function openMetadata({ metadataStore, storage }: CallfsConfig, metrics: Metrics): Promise<MetadataStore> {
-  if (metadataStore.type !== 'sqlite') throw notYet('metadata_store.type: postgres');
+export function openMetadata({ metadataStore, storage, server }: CallfsConfig, metrics: Metrics): Promise<MetadataStore> {
   const { metadataQueries, metadataDuration } = metrics;
-  return openSqliteStore({
-    path: metadataStore.sqlitePath,
-    durability: storage.durability,
-    collectGraceMs: storage.collectGraceMs,
-    observe: (operation, seconds) => {
-      metadataQueries.inc({ operation });
-      metadataDuration.observe({ operation }, seconds);
-    },
+  const { durability, collectGraceMs } = storage;
+  const observe: QueryObserver = (operation, seconds) => {
+    metadataQueries.inc({ operation });
+    metadataDuration.observe({ operation }, seconds);
+  };
+  if (metadataStore.type === 'sqlite')
+    return openSqliteStore({ path: metadataStore.sqlitePath, durability, collectGraceMs, observe });
+  const { dsn, poolSize } = metadataStore;
+  return openPostgresStore({
+    dsn,
+    poolSize,
+    operationTimeoutMs: server.metadataOpTimeoutMs,
+    durability,
+    collectGraceMs,
+    observe,
   });
 }
 
@@ -36,8 +41,4 @@ export async function openStorage({ backend, storage, server }: CallfsConfig, me
     await localfs.close();
     throw error;
   }
-}
-
-function notYet(setting: string): CallfsError {
-  return new CallfsError('INVALID_REQUEST', `${setting} is not available in this version; a single node with sqlite is.`);
 }

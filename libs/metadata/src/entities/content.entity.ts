@@ -1,6 +1,9 @@
 import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 
-/** Immutable bytes, inline or in blobs, and how many inodes have them. */
+/**
+ * Immutable bytes, inline or in blobs, and how many inodes have them. The inline bytes themselves are in `data`, which is no
+ * column here: each engine has its own word for its type, and only statements of our own touch it.
+ */
 @Entity('content')
 export class ContentEntity {
   @PrimaryGeneratedColumn({ type: 'bigint' })
@@ -8,9 +11,6 @@ export class ContentEntity {
 
   @Column({ type: 'text' })
   kind!: 'inline' | 'blob';
-
-  @Column({ type: 'blob', nullable: true })
-  data!: Buffer | null;
 
   @Column({ type: 'bigint' })
   size!: number;

@@ -22,6 +22,32 @@ const SQLITE = [
   `CREATE TABLE statistic (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID`,
 ];
 
+const POSTGRES = [
+  `CREATE TABLE inode (
+    id BIGSERIAL PRIMARY KEY, type TEXT NOT NULL, mode INTEGER NOT NULL, uid BIGINT NOT NULL, gid BIGINT NOT NULL,
+    size BIGINT NOT NULL, nlink BIGINT NOT NULL, atime_ns BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, ctime_ns BIGINT NOT NULL,
+    version BIGINT NOT NULL, content_id BIGINT, content_type TEXT, symlink_target TEXT) WITH (fillfactor = 80)`,
+  // Names are compared and sorted by their bytes, whatever the locale of the database.
+  `CREATE TABLE dentry (parent_id BIGINT NOT NULL, name TEXT COLLATE "C" NOT NULL, inode_id BIGINT NOT NULL, PRIMARY KEY (parent_id, name))`,
+  `CREATE TABLE content (
+    id BIGSERIAL PRIMARY KEY, kind TEXT NOT NULL, size BIGINT NOT NULL, sha256 TEXT NOT NULL, refs BIGINT NOT NULL,
+    backend TEXT NOT NULL, instance_id TEXT NOT NULL, data BYTEA)`,
+  // Users' bytes seldom compress, and what is stored as it is can be read in part.
+  `ALTER TABLE content ALTER COLUMN data SET STORAGE EXTERNAL`,
+  `CREATE TABLE replica (
+    content_id BIGINT NOT NULL, backend TEXT NOT NULL, instance_id TEXT NOT NULL, key TEXT NOT NULL,
+    PRIMARY KEY (content_id, backend, instance_id))`,
+  `CREATE UNIQUE INDEX replica_key ON replica (backend, instance_id, key)`,
+  `CREATE TABLE collect (content_id BIGINT PRIMARY KEY, not_before BIGINT NOT NULL)`,
+  `CREATE INDEX collect_not_before ON collect (not_before)`,
+  `CREATE TABLE principal (kind TEXT NOT NULL, id BIGINT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (kind, id))`,
+  `CREATE UNIQUE INDEX principal_name ON principal (kind, name)`,
+  `CREATE TABLE fence (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, token BIGINT NOT NULL)`,
+  `CREATE SEQUENCE callfs_fence`,
+  `CREATE TABLE detached (inode_id BIGINT PRIMARY KEY)`,
+  `CREATE TABLE statistic (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL) WITH (fillfactor = 50)`,
+];
+
 /** The tree as it is first made: `/`, the superuser and nothing else. */
 const CONTENTS = [
   `INSERT INTO inode (id, type, mode, uid, gid, size, nlink, atime_ns, mtime_ns, ctime_ns, version)
@@ -33,7 +59,10 @@ const CONTENTS = [
 export class Tree1763900000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     const now = `${Date.now()}000000`;
-    for (const statement of [...SQLITE, ...CONTENTS]) await runner.query(statement.replaceAll('$now', now));
+    const isPostgres = runner.connection.options.type === 'postgres';
+    const statements = [...(isPostgres ? POSTGRES : SQLITE), ...CONTENTS];
+    for (const statement of statements) await runner.query(statement.replaceAll('$now', now));
+    if (isPostgres) await runner.query(`SELECT setval(pg_get_serial_sequence('inode', 'id'), 1)`);
   }
 
   async down(): Promise<void> {

@@ -3,6 +3,7 @@ import { Cluster1764201000000 } from './2-cluster.migration';
 import { Links1764202000000 } from './3-links.migration';
 import { Uploads1764203000000 } from './4-uploads.migration';
 import { Collect1764206000000 } from './7-collect.migration';
+import { TreeFunctions1764209000000 } from './9-tree-functions.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   Links1764202000000,
   Uploads1764203000000,
   Collect1764206000000,
+  TreeFunctions1764209000000,
 ];

@@ -1,14 +1,12 @@
 import { CallfsError, type ContentId, type Replica } from '@callfs/core';
 import type { NewContent, ReplicaChange, SharedContent } from '../metadata-store';
+import { CONDEMNED_MESSAGE } from '../condemned';
 import { KEY_HOLDERS } from '../key-holders';
 import type { Changed } from './changed';
 import type { Statements } from './statement-cache';
 import type { Totals } from './totals';
 
 const COLLECT = 'INSERT INTO collect (backend, instance_id, key, not_before)';
-const CONDEMNED_MESSAGE =
-  'The upload took so long (storage.orphan_grace) that its bytes were given up; nothing has changed. Send the file again.';
-
 /** Contents and how many inodes have them; run inside the writer's transaction. */
 export class ContentRows {
   constructor(

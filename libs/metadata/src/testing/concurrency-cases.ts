@@ -89,10 +89,9 @@ export function concurrencyCases({ open, reopen }: Harness): void {
       const [a, b] = [`a${round}`, `b${round}`];
       await makeDirectory(store, [a]);
       await makeDirectory(store, [b]);
-      const calls = [
-        store.move(await target(store, a), await place(store, b, 'in'), null),
-        store.move(await target(store, b), await place(store, a, 'in'), null),
-      ];
+      const [fromA, fromB] = [await target(store, a), await target(store, b)];
+      const [inA, inB] = [await place(store, a, 'in'), await place(store, b, 'in')];
+      const calls = [store.move(fromA, inB, null), store.move(fromB, inA, null)];
       expect(await outcomes(calls)).toEqual({ done: 1, CONFLICT: 1 });
       const left = (await namesIn(store)).filter((name) => name === a || name === b);
       expect(left).toHaveLength(1);
@@ -116,8 +115,9 @@ export function concurrencyCases({ open, reopen }: Harness): void {
     for (let round = 0; round < 20; round++) {
       const name = `d${round}`;
       await makeDirectory(store, [name]);
-      const removal = store.remove(await target(store, name));
-      const creation = store.createFile(await place(store, name, 'f'), ROOT_OWNED, inline('x'), null);
+      const [directory, within] = [await target(store, name), await place(store, name, 'f')];
+      const removal = store.remove(directory);
+      const creation = store.createFile(within, ROOT_OWNED, inline('x'), null);
       const [removed, created] = await Promise.allSettled([removal, creation]);
       expect([removed.status, created.status].sort()).toEqual(['fulfilled', 'rejected']);
       expect((await find(store, name)) !== undefined).toBe(created.status === 'fulfilled');
@@ -128,8 +128,9 @@ export function concurrencyCases({ open, reopen }: Harness): void {
     const store = await open();
     for (let round = 0; round < 20; round++) {
       const { content } = await makeFile(store, ['f'], inline('shared'));
-      const removal = store.remove(await target(store, 'f'));
-      const copy = store.createFile(await place(store, `c${round}`), ROOT_OWNED, { copyOf: content!.id }, null);
+      const [file, other] = [await target(store, 'f'), await place(store, `c${round}`)];
+      const removal = store.remove(file);
+      const copy = store.createFile(other, ROOT_OWNED, { copyOf: content!.id }, null);
       const [, copied] = await Promise.allSettled([removal, copy]);
       expect(await read(store, `c${round}`)).toBe(copied.status === 'fulfilled' ? 'shared' : undefined);
     }

@@ -1,0 +1,404 @@
+import type { DataSource } from 'typeorm';
+import type { Pool } from 'pg';
+import {
+  CallfsError,
+  type Content,
+  type ContentId,
+  type DirectoryEntry,
+  type EpochNs,
+  type Inode,
+  type InodeId,
+  type Replica,
+} from '@callfs/core';
+import { contentOf, inodeOf, type ContentRow, type InodeRow } from '../inode-row';
+import { KEY_HOLDERS } from '../key-holders';
+import {
+  MetadataStore,
+  type AttributeChanges,
+  type AuthorisedPath,
+  type CommitGuard,
+  type ContentsQuery,
+  type CopyAttributes,
+  type ListQuery,
+  type MetadataStatistics,
+  type NewAttributes,
+  type NewContent,
+  type NewName,
+  type QueryObserver,
+  type ReplicaChange,
+  type Resolution,
+  type SharedContent,
+  type Target,
+  type TreeAccess,
+} from '../metadata-store';
+import type { Principal, PrincipalRequest } from '../principal';
+import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from '../verification/metadata-fault';
+import { CommitLane, type TreeChange } from './commit-lane';
+import { metadataError } from './postgres-errors';
+import { PostgresTables, runTableStatement } from './postgres-tables';
+import { ensurePrincipals } from './principal-rows';
+import { COLLECTABLE, CONTENTS, listStatement, READ_INLINE, RESOLVE } from './read-statements';
+import { Sessions, type TransactionClient } from './sessions';
+import { requireTreeAccess } from './tree-access';
+import { TREE_LOCK } from './tree-functions';
+import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
+
+const EXCLUSIVE = `SELECT pg_advisory_xact_lock(${TREE_LOCK})`;
+
+/**
+ * The tree in PostgreSQL, shared by any number of nodes. Nothing is cached: a read is one round trip that sees all that
+ * was acknowledged. A change is part of a group commit (`commit-lane.ts`). It is longer than most files because the
+ * contract is.
+ */
+export class PostgresMetadataStore extends MetadataStore {
+  override readonly name = 'postgres';
+  override readonly tables: PostgresTables;
+  private readonly sessions: Sessions;
+  private readonly lane: CommitLane;
+  private readonly graceNs: string;
+  private closed: Promise<void> | undefined;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly pool: Pool,
+    collectGraceMs: number,
+    private readonly observe: QueryObserver = () => undefined,
+  ) {
+    super();
+    this.sessions = new Sessions(pool);
+    this.lane = new CommitLane(this.sessions);
+    this.tables = new PostgresTables(this.sessions, (operation, work) => this.timed(operation, work));
+    this.graceNs = String(BigInt(collectGraceMs) * 1_000_000n);
+  }
+
+  /** Transactions of the group commit so far. */
+  get commits(): number {
+    return this.lane.commits;
+  }
+
+  override async resolve(names: readonly string[], options?: { data?: boolean }): Promise<Resolution> {
+    const wantsData = options?.data === true;
+    const rows = await this.timed('resolve', () =>
+      this.sessions.read<InodeRow & { data: Buffer | null }>(RESOLVE, [names, names.length, wantsData]),
+    );
+    const data = rows.length === names.length + 1 ? (rows[names.length]?.data ?? null) : null;
+    return { inodes: rows.map(inodeOf), data };
+  }
+
+  override async readInline(content: ContentId): Promise<Buffer> {
+    const [row] = await this.timed('read_inline', () => this.sessions.read<{ data: Buffer | null }>(READ_INLINE, [content]));
+    if (row?.data) return row.data;
+    throw new CallfsError('FILE_NOT_FOUND', 'The content has been replaced or removed; read the file again.');
+  }
+
+  override async list(query: ListQuery): Promise<DirectoryEntry[]> {
+    const { statement, values } = listStatement(query);
+    const rows = await this.timed('list', () => this.sessions.read<InodeRow & { name: string }>(statement, values));
+    return rows.map((row) => ({ name: row.name, inode: inodeOf(row) }));
+  }
+
+  override createFile(
+    at: NewName,
+    attributes: NewAttributes,
+    content: NewContent | SharedContent,
+    contentType: string | null,
+    guard?: CommitGuard,
+  ): Promise<Inode> {
+    return this.made(
+      { op: 'createFile', at, attributes, ...ofContent(content), contentType, inodes: [lastOf(at.directory)] },
+      guard,
+    );
+  }
+
+  override createDirectory(at: NewName, attributes: NewAttributes, guard?: CommitGuard): Promise<Inode> {
+    return this.made({ op: 'createDirectory', at, attributes, inodes: [lastOf(at.directory)] }, guard);
+  }
+
+  override createSymlink(at: NewName, attributes: NewAttributes, target: string, guard?: CommitGuard): Promise<Inode> {
+    return this.made({ op: 'createSymlink', at, attributes, target, inodes: [lastOf(at.directory)] }, guard);
+  }
+
+  override replaceContent(
+    target: Target,
+    content: NewContent | SharedContent,
+    changes: AttributeChanges,
+    guard?: CommitGuard,
+  ): Promise<Inode> {
+    return this.made({ op: 'replaceContent', target, ...ofContent(content), changes, inodes: [lastOf(target.path)] }, guard);
+  }
+
+  override setAttributes(target: Target, changes: AttributeChanges, guard?: CommitGuard): Promise<Inode> {
+    return this.made({ op: 'setAttributes', target, changes, inodes: [lastOf(target.path)] }, guard);
+  }
+
+  override async remove(target: Target, guard?: CommitGuard): Promise<void> {
+    await this.change({ op: 'remove', target, inodes: lastTwoOf(target.path) }, guard);
+  }
+
+  override removeTree(target: Target, access: TreeAccess | null, guard?: CommitGuard): Promise<void> {
+    return this.alone('removeTree', EXCLUSIVE, guard, async (client) => {
+      const { id, type } = await located(client, target);
+      const [place] = await client.rows<{ parent: InodeId }>('SELECT callfs_parent($1) AS parent', json(target));
+      mustBeDirectory(type);
+      if (access) await requireTreeAccess(client, id, access);
+      const now = await timeOf(client);
+      await client.rows('SELECT callfs_unlink($1, $2, -1, $3)', place?.parent, target.path.names.at(-1), now);
+      await client.rows('INSERT INTO detached (inode_id) VALUES ($1)', id);
+    });
+  }
+
+  override move(
+    source: Target,
+    to: NewName,
+    replaced: { id: InodeId; version: number } | null,
+    guard?: CommitGuard,
+  ): Promise<Inode> {
+    const inodes = [...lastTwoOf(source.path), lastOf(to.directory), ...(replaced ? [replaced.id] : [])];
+    return this.made({ op: 'move', source, to, replaced, inodes }, guard);
+  }
+
+  override copyTree(
+    source: Target,
+    to: NewName,
+    attributes: CopyAttributes,
+    access: TreeAccess | null,
+    guard?: CommitGuard,
+  ): Promise<Inode> {
+    // Alone, so that all of its statements see one tree.
+    return this.alone('copyTree', EXCLUSIVE, guard, async (client) => {
+      const { id, type } = await located(client, source);
+      mustBeDirectory(type);
+      if (access) await requireTreeAccess(client, id, access);
+      if (to.directory.steps.some((step) => step.id === id))
+        throw new CallfsError('INVALID_REQUEST', 'A directory cannot be copied into itself.');
+      const now = await timeOf(client);
+      const [place] = await client.rows<{ parent: InodeId }>('SELECT callfs_place($1, $2) AS parent', json(to), now);
+      const [copy] = await client.rows<{ root: InodeId }>(
+        'SELECT callfs_copy_rows($1, $2, $3) AS root',
+        id,
+        json(attributes),
+        now,
+      );
+      await client.rows('SELECT callfs_link($1, $2, $3, 1, $4)', place?.parent, to.name, copy?.root, now);
+      await client.rows('SELECT callfs_write_totals()');
+      const [row] = await client.rows<{ inode: InodeRow }>('SELECT callfs_inode($1) AS inode', copy?.root);
+      return inodeOf(row?.inode as InodeRow);
+    });
+  }
+
+  override async nextFence(): Promise<number> {
+    const next = { name: 'callfs_next_fence', text: `SELECT nextval('callfs_fence') AS fence` };
+    const [row] = await this.timed('nextFence', () => this.sessions.change<{ fence: number }>(next, []));
+    return row?.fence ?? 0;
+  }
+
+  override raiseFence(lockNames: readonly string[]): Promise<void> {
+    // Alone: a commit that was checked against the old fence has been made when this returns, or is refused.
+    return this.alone('raiseFence', EXCLUSIVE, undefined, async (client) => {
+      await client.rows(
+        `WITH raised AS (SELECT nextval('callfs_fence') AS token)
+         INSERT INTO fence AS f (name, token) SELECT DISTINCT n, token FROM unnest($1::text[]) AS n, raised
+         ON CONFLICT (name) DO UPDATE SET token = greatest(f.token, excluded.token)`,
+        lockNames,
+      );
+    });
+  }
+
+  override async reap(limit: number): Promise<number> {
+    const reap = { name: 'callfs_reap', text: 'SELECT callfs_reap($1, $2) AS reaped' };
+    const [row] = await this.timed('reap', () => this.sessions.change<{ reaped: number }>(reap, [limit, this.graceNs]));
+    return row?.reaped ?? 0;
+  }
+
+  override collectable(now: EpochNs, limit: number, instanceIds: readonly string[]): Promise<Replica[]> {
+    return this.timed('collectable', () => this.sessions.read<Replica>(COLLECTABLE, [instanceIds, String(now), limit]));
+  }
+
+  override condemn(blobs: readonly Replica[]): Promise<Replica[]> {
+    const held = KEY_HOLDERS.map(
+      (table) =>
+        `NOT EXISTS (SELECT 1 FROM ${table} h WHERE h.backend = b."backend" AND h.instance_id = b."instanceId" AND h.key = b."key")`,
+    );
+    // Alone: no commit that would refer to one of them is under way.
+    return this.alone('condemn', EXCLUSIVE, undefined, (client) =>
+      client.rows<Replica>(
+        `INSERT INTO collect (backend, instance_id, key, not_before)
+         SELECT b."backend", b."instanceId", b."key", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000
+         FROM jsonb_to_recordset($1) AS b ("backend" TEXT, "instanceId" TEXT, "key" TEXT) WHERE ${held.join(' AND ')}
+         ON CONFLICT DO NOTHING RETURNING backend, instance_id AS "instanceId", key`,
+        json(blobs),
+      ),
+    );
+  }
+
+  override async forget(blobs: readonly Replica[]): Promise<void> {
+    const forget = {
+      name: 'callfs_forget',
+      text: `DELETE FROM collect c USING jsonb_to_recordset($1) AS b ("backend" TEXT, "instanceId" TEXT, "key" TEXT)
+        WHERE c.backend = b."backend" AND c.instance_id = b."instanceId" AND c.key = b."key"`,
+    };
+    await this.timed('forget', () => this.sessions.change(forget, [json(blobs)]));
+  }
+
+  override async changeReplicas(content: ContentId, change: ReplicaChange): Promise<void> {
+    await this.change({ op: 'changeReplicas', content, change, inodes: [] }, undefined);
+  }
+
+  override async contents({ after, limit, fewerReplicasThan }: ContentsQuery): Promise<Content[]> {
+    const rows = await this.timed('contents', () =>
+      this.sessions.read<ContentRow>(CONTENTS, [after, fewerReplicasThan ?? null, limit]),
+    );
+    return rows.map((row) => contentOf(row, row.content_id));
+  }
+
+  override async knownKeys(backend: string, instanceId: string, keys: readonly string[]): Promise<Set<string>> {
+    const known = [...KEY_HOLDERS, 'collect'].map(
+      (table) => `SELECT key FROM ${table} WHERE backend = $1 AND instance_id = $2 AND key = ANY ($3::text[])`,
+    );
+    const statement = { name: 'callfs_known_keys', text: known.join(' UNION ALL ') };
+    const rows = await this.timed('known_keys', () =>
+      this.sessions.read<{ key: string }>(statement, [backend, instanceId, keys]),
+    );
+    return new Set(rows.map(({ key }) => key));
+  }
+
+  override principals(): Promise<Principal[]> {
+    const statement = { name: 'callfs_principals', text: 'SELECT kind, id, name FROM principal ORDER BY kind, id' };
+    return this.timed('principals', () => this.sessions.read<Principal>(statement, []));
+  }
+
+  override ensurePrincipals(wanted: readonly PrincipalRequest[]): Promise<Principal[]> {
+    return this.timed('ensurePrincipals', () => this.sessions.transaction((client) => ensurePrincipals(client, wanted)));
+  }
+
+  override async statistics(): Promise<MetadataStatistics> {
+    const statement = { name: 'callfs_statistics', text: 'SELECT name, value FROM statistic' };
+    const rows = await this.timed('statistics', () => this.sessions.read<{ name: string; value: number }>(statement, []));
+    const values = new Map(rows.map(({ name, value }) => [name, value]));
+    return {
+      files: values.get('files') ?? 0,
+      directories: values.get('directories') ?? 0,
+      inlineBytes: values.get('inline_bytes') ?? 0,
+      blobBytes: values.get('blob_bytes') ?? 0,
+    };
+  }
+
+  override verify(options: VerifyOptions = {}): AsyncIterable<MetadataFault> {
+    return verifySnapshot(this.pool, options);
+  }
+
+  override repair(fault: MetadataFault): Promise<RepairOutcome> {
+    return this.alone('repair', EXCLUSIVE, undefined, (client) => repairIn(client, fault));
+  }
+
+  override pathsOf(contents: readonly ContentId[]): Promise<ContentPath[]> {
+    return this.timed('pathsOf', () => pathsIn(this.pool, contents));
+  }
+
+  override async ping(): Promise<void> {
+    await this.timed('ping', () => this.sessions.change({ name: 'callfs_ping', text: 'SELECT 1' }, []));
+  }
+
+  override close(): Promise<void> {
+    return (this.closed ??= this.letGo());
+  }
+
+  private async letGo(): Promise<void> {
+    await this.lane.idle();
+    await this.dataSource.destroy();
+  }
+
+  private async made(change: TreeChange, guard: CommitGuard | undefined): Promise<Inode> {
+    return (await this.change(change, guard)) as Inode;
+  }
+
+  private change(change: TreeChange, guard: CommitGuard | undefined): Promise<Inode | null> {
+    const { receipt, ...fence } = guard ?? {};
+    const op = { ...change, guard: guard ? fence : null, graceNs: this.graceNs };
+    return this.timed(change.op, () => (receipt ? this.withReceipt(op, receipt) : this.lane.run(op)));
+  }
+
+  /** A change that notes itself beside the tree is a transaction of its own. */
+  private withReceipt(change: TreeChange, receipt: NonNullable<CommitGuard['receipt']>): Promise<Inode | null> {
+    return this.sessions.transaction(async (client) => {
+      const single = new CommitLane(sessionOf(client));
+      const inode = await single.run(change);
+      if ((await runTableStatement(client, receipt)).length > 0) return inode;
+      throw new CallfsError('STALE_LOCK', 'Another request has taken this over before the commit; nothing has changed.');
+    });
+  }
+
+  /** Several statements under a lock of the tree, in a transaction of their own. */
+  private alone<T>(
+    operation: string,
+    lock: string,
+    guard: CommitGuard | undefined,
+    work: (client: TransactionClient) => Promise<T>,
+  ): Promise<T> {
+    return this.timed(operation, () =>
+      this.sessions.transaction(async (client) => {
+        await client.rows(lock);
+        if (guard) await client.rows('SELECT callfs_guard($1)', json(guard));
+        const result = await work(client);
+        if (guard?.receipt && (await runTableStatement(client, guard.receipt)).length === 0)
+          throw new CallfsError('STALE_LOCK', 'Another request has taken this over before the commit; nothing has changed.');
+        return result;
+      }),
+    );
+  }
+
+  private async timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    if (this.closed) throw new CallfsError('METADATA_UNAVAILABLE', 'The metadata store is closed.');
+    const begin = performance.now();
+    try {
+      return await work();
+    } catch (error) {
+      throw metadataError(error);
+    } finally {
+      this.observe(operation, (performance.now() - begin) / 1000);
+    }
+  }
+}
+
+/** A transaction in the place of the pool. */
+function sessionOf(client: TransactionClient): Sessions {
+  return {
+    change: ({ text }: { text: string }, values: readonly unknown[]) => client.rows(text, ...values),
+  } as unknown as Sessions;
+}
+
+async function located(client: TransactionClient, target: Target): Promise<{ id: InodeId; type: string }> {
+  const [row] = await client.rows<{ id: InodeId; type: string }>('SELECT id, type FROM callfs_target($1)', json(target));
+  if (!row) throw new CallfsError('CONFLICT', 'The path has changed since it was read.');
+  return row;
+}
+
+async function timeOf(client: TransactionClient): Promise<string> {
+  const [row] = await client.rows<{ now: string }>(
+    'SELECT ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000)::text AS now',
+  );
+  return row?.now ?? '0';
+}
+
+/** A content without its bytes, which go beside it. */
+function ofContent(content: NewContent | SharedContent): { content: unknown; bytes: Buffer | null } {
+  if ('copyOf' in content) return { content, bytes: null };
+  const { data, ...described } = content;
+  return { content: described, bytes: data };
+}
+
+function lastOf({ steps }: AuthorisedPath): InodeId {
+  return steps[steps.length - 1]?.id ?? 0;
+}
+
+function lastTwoOf({ steps }: AuthorisedPath): InodeId[] {
+  return steps.slice(-2).map(({ id }) => id);
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value, (_key, field: unknown) => (typeof field === 'bigint' ? field.toString() : field));
+}
+
+function mustBeDirectory(type: string): void {
+  if (type !== 'directory') throw new CallfsError('INVALID_REQUEST', 'Only a directory is taken with everything below it.');
+}

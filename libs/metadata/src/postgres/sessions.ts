@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool, PoolClient } from 'pg';
+import { isRetryable, metadataError } from './postgres-errors';
+
+const MAX_ATTEMPTS = 10;
+const FIRST_PAUSE_MS = 2;
+const MAX_PAUSE_MS = 100;
+
+/** Prepared once for each connection, under the name. */
+export interface Prepared {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The connections of a store: single statements and transactions, retried where nothing has happened. */
+export class Sessions {
+  constructor(private readonly pool: Pool) {}
+
+  /** One statement that reads. A connection that was found dead is replaced by another, once. */
+  async read<R>(statement: Prepared, values: readonly unknown[]): Promise<R[]> {
+    try {
+      return (await this.pool.query<R & object>({ ...statement, values: [...values] })).rows;
+    } catch (error) {
+      if (!isConnectionLost(error)) throw metadataError(error);
+    }
+    try {
+      return (await this.pool.query<R & object>({ ...statement, values: [...values] })).rows;
+    } catch (error) {
+      throw metadataError(error);
+    }
+  }
+
+  /** One statement that changes something and is a transaction by itself. */
+  change<R>(statement: Prepared, values: readonly unknown[]): Promise<R[]> {
+    return this.retried(async () => (await this.pool.query<R & object>({ ...statement, values: [...values] })).rows);
+  }
+
+  /** Several statements in one transaction. `begin` may ask for another isolation. */
+  transaction<T>(work: (client: TransactionClient) => Promise<T>, begin = 'BEGIN'): Promise<T> {
+    return this.retried(async () => {
+      const client = await this.pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query(begin);
+        const result = await work(new TransactionClient(client));
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch((failed: unknown) => (broken = failed as Error));
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    });
+  }
+
+  private async retried<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isRetryable(error) || attempt >= MAX_ATTEMPTS) throw metadataError(error, true);
+        await delay(Math.random() * Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt));
+      }
+    }
+  }
+}
+
+/** A connection within a transaction. */
+export class TransactionClient {
+  constructor(private readonly client: PoolClient) {}
+
+  async rows<R>(text: string, ...values: readonly unknown[]): Promise<R[]> {
+    return (await this.client.query<R & object>({ text, values: [...values] })).rows;
+  }
+}
+
+/** The connection broke before an answer came. Reading again does no harm. */
+function isConnectionLost(error: unknown): boolean {
+  const { code, message = '' } = (error ?? {}) as { code?: string; message?: string };
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === '57P01' || /^Connection terminated/.test(message);
+}

@@ -1,0 +1,44 @@
+import { openPostgresStore, type PostgresMetadataStore } from '@callfs/metadata';
+import { afterAll, beforeAll } from 'vitest';
+import { PostgresServer } from '../../../test/support/postgres';
+import { metadataStoreSuite } from '../src/testing/metadata-store-suite';
+
+let server: PostgresServer;
+/** Has the tables already; copying it is faster than making them each time. */
+let template: string;
+const opened = new Map<unknown, { store: PostgresMetadataStore; database: string }>();
+
+async function open(database: string, collectGraceMs = 0): Promise<PostgresMetadataStore> {
+  const store = await openPostgresStore({ dsn: server.dsn(database), poolSize: 4, collectGraceMs, operationTimeoutMs: 30_000 });
+  opened.set(store, { store, database });
+  return store;
+}
+
+beforeAll(async () => {
+  // What is lost when the power fails is another file's concern.
+  server = await PostgresServer.start({ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
+  template = await server.createDatabase();
+  await (await openPostgresStore({ dsn: server.dsn(template) })).close();
+});
+
+afterAll(async () => {
+  await Promise.all([...opened.values()].map(({ store }) => store.close()));
+  await server.stop();
+});
+
+metadataStoreSuite('postgres', {
+  open: async ({ collectGraceMs } = {}) => open(await server.createDatabase(template), collectGraceMs),
+  reopen: async (store) => {
+    const { database } = opened.get(store)!;
+    await store.close();
+    opened.delete(store);
+    return open(database);
+  },
+  corrupt: async (store, ...statements) => {
+    const { database } = opened.get(store)!;
+    await store.close();
+    opened.delete(store);
+    for (const statement of statements) await server.query(statement, database);
+    return open(database);
+  },
+});
