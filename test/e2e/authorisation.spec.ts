@@ -3,6 +3,7 @@ import { fileTarget, type Answer, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { makeLink, type MadeLink } from '../support/links';
 import { useServer } from '../support/use-server';
+import { begin, begun, send, status, TUS } from '../uploads/tus-client';
 
 /**
  * A4: every route × who asks. `reader` meets things that others may read, `writer` things that its group may write,
@@ -70,6 +71,24 @@ const TABLE: Readonly<Record<string, Row>> = {
   'HEAD /v1/directories/{path}': {
     act: (client, path) => client.request('HEAD', `/v1/directories${path.slice(0, path.lastIndexOf('/'))}`, { localAddress }),
     statuses: [401, 200, 200, 403, 200],
+  },
+  'OPTIONS /v1/uploads': { ...anyKey('/v1/uploads', 'OPTIONS'), statuses: [401, 204, 204, 204, 204] },
+  'POST /v1/uploads': {
+    act: (client, path) => begin(client, 3, { path: `${path}-new` }),
+    statuses: [401, 403, 201, 403, 201],
+  },
+  // An upload is its owner's alone: this one is the superuser's.
+  'HEAD /v1/uploads/{id}': {
+    act: async (client) => status(client, await begun(root, 3, { path: '/never' })),
+    statuses: [401, 404, 404, 404, 200],
+  },
+  'PATCH /v1/uploads/{id}': {
+    act: async (client) => send(client, await begun(root, 3, { path: '/never' }), 0, 'ab'),
+    statuses: [401, 404, 404, 404, 204],
+  },
+  'DELETE /v1/uploads/{id}': {
+    act: async (client) => client.request('DELETE', await begun(root, 3, { path: '/never' }), { headers: TUS }),
+    statuses: [401, 404, 404, 404, 204],
   },
   'GET /v1/admin/locks': superuser('/v1/admin/locks'),
   'HEAD /v1/admin/locks': superuser('/v1/admin/locks', 'HEAD'),

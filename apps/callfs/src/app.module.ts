@@ -19,8 +19,10 @@ import { PublicUrl } from './http/public-url';
 import { RequestAuthenticator } from './http/request-authenticator';
 import { Metrics } from './metrics/catalogue';
 import { LINK_OBSERVER } from './use-cases/links/link-observer';
+import { UploadsHttpModule } from './http/uploads/uploads-http.module';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
+import { UPLOAD_EXPIRY_OBSERVER, type UploadExpiryObserver } from './use-cases/uploads/upload-expiry';
 import { UPKEEP_OBSERVER } from './use-cases/upkeep/upkeep-observer';
 
 /** Everything a node is made of, chosen by its configuration. */
@@ -42,6 +44,7 @@ export class AppModule {
         }),
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
+        UploadsHttpModule,
         AdminModule,
         LinksHttpModule,
       ],
@@ -59,9 +62,25 @@ export class AppModule {
               fileOperations.inc({ operation, backend_type: backend }),
         },
         { provide: LINK_OBSERVER, inject: [Metrics], useFactory: linkObserver },
+        {
+          provide: UPLOAD_EXPIRY_OBSERVER,
+          inject: [Metrics],
+          useFactory:
+            ({ uploadsExpired }: Metrics): UploadExpiryObserver =>
+            (count) =>
+              uploadsExpired.inc(count),
+        },
         { provide: UPKEEP_OBSERVER, inject: [Metrics], useFactory: upkeepObserver },
       ],
-      exports: [BootId, UPKEEP_OBSERVER, LINK_OBSERVER, PrincipalNames, PublicUrl, FILE_OPERATION_OBSERVER],
+      exports: [
+        BootId,
+        UPKEEP_OBSERVER,
+        LINK_OBSERVER,
+        UPLOAD_EXPIRY_OBSERVER,
+        PrincipalNames,
+        PublicUrl,
+        FILE_OPERATION_OBSERVER,
+      ],
     };
   }
 }

@@ -26,6 +26,7 @@ export function buildConfig(values: Values, { file, embedded, base }: Origin): C
       durability: values['storage.durability'],
       collectGraceMs: values['storage.collect_grace'],
       orphanGraceMs: values['storage.orphan_grace'],
+      uploadExpiryMs: values['storage.upload_expiry'],
       scrubRateBytes: values['storage.scrub_rate_bytes'],
     },
     metadataStore: buildMetadataStore(values, path),

@@ -115,6 +115,7 @@ export interface StorageConfig {
   readonly durability: 'full' | 'relaxed';
   readonly collectGraceMs: number;
   readonly orphanGraceMs: number;
+  readonly uploadExpiryMs: number;
   /** Per second; 0: off. */
   readonly scrubRateBytes: number;
 }

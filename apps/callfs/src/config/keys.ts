@@ -144,6 +144,11 @@ export const KEYS = {
     '24h',
     'A blob that no metadata knows is removed once it is older than this, which no upload may take.',
   ),
+  'storage.upload_expiry': key(
+    duration({ minMs: 1000 }),
+    '24h',
+    'An upload in parts (tus) to which no byte came for this long is given up.',
+  ),
   'storage.scrub_rate_bytes': key(
     size({ max: Number.MAX_SAFE_INTEGER }),
     4 * 2 ** 20,

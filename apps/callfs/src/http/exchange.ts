@@ -5,8 +5,10 @@ import type { Identity } from '@callfs/auth';
 import type { AnswerHeads } from './base-headers';
 import { newRequestId, traceIdOf } from './request-id';
 import type { RequestTarget } from './request-target';
+import type { Headers } from './respond';
 
 const EXCHANGE = Symbol('callfs.exchange');
+const NO_FIELDS: Headers = {};
 
 /** What is the same for every request of a server. */
 export interface ExchangeSettings {
@@ -38,6 +40,8 @@ export class Exchange {
   /** Bytes of content that came in and went out. */
   bytesIn = 0;
   bytesOut = 0;
+  /** What every answer to this request carries beside the fields that all have, errors included. */
+  fields: Headers = NO_FIELDS;
   /** What went wrong while the client was there, for the log. */
   failure: unknown;
   private aborter: AbortController | undefined;

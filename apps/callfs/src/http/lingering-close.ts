@@ -15,7 +15,9 @@ export function closeAfterUnreadBody(exchange: Exchange): void {
   const { request, response } = exchange;
   if (!exchange.hasBody || request.complete) return;
   const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
-  if (length <= SMALL_BODY_BYTES && response.shouldKeepAlive && !exchange.awaitsContinue && !exchange.hopeless) return;
+  // Whoever still waits for the body holds on to it, so that it cannot be read away.
+  const mayBeReadAway = !exchange.awaitsContinue && !exchange.awaitsBody && !exchange.hopeless;
+  if (length <= SMALL_BODY_BYTES && response.shouldKeepAlive && mayBeReadAway) return;
   response.shouldKeepAlive = false;
   const { socket } = request;
   // Once it is answered Node forgets the request: whoever still reads its body would never hear that the client is gone.

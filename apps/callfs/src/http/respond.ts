@@ -131,12 +131,17 @@ function headOf(exchange: Exchange, headers: Headers, base: readonly string[]): 
   const head = base.slice();
   head.push('X-Request-ID', exchange.requestId);
   if (exchange.limitFields !== undefined) head.push(...exchange.limitFields);
-  for (const name in headers) {
-    const value = headers[name];
+  addFields(head, exchange.fields);
+  addFields(head, headers);
+  return head;
+}
+
+function addFields(head: string[], fields: Headers): void {
+  for (const name in fields) {
+    const value = fields[name];
     // Node writes numbers and lists as well; its types only say so for objects.
     if (value !== undefined) head.push(name, value as string);
   }
-  return head;
 }
 
 /** The fields that every answer carries, for those who write to `reply.raw` themselves. */

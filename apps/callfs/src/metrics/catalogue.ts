@@ -74,6 +74,7 @@ export class Metrics {
   ]);
   readonly bytes = counter('callfs_bytes_total', 'Bytes of content, by direction (in, out).', ['direction']);
   readonly uploadsInFlight = gauge('callfs_uploads_in_flight', 'Uploads whose body is being received.');
+  readonly uploadsExpired = counter('callfs_uploads_expired_total', 'Uploads in parts that were given up, with their bytes.');
   readonly certificateExpiry = gauge('callfs_tls_cert_expiry_seconds', 'Seconds until the TLS certificate expires.');
   readonly orphanedBlobs = counter(
     'callfs_orphaned_blobs_total',

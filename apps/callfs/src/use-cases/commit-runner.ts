@@ -39,7 +39,7 @@ export class CommitRunner {
    * `LOCK_TIMEOUT`, `STALE_LOCK`, and whatever `plan` and `commit` throw except `CONFLICT`. A plan made before (to
    * refuse a request before its body is sent) may be handed in: it only says what to lock.
    */
-  async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: P): Promise<T> {
+  async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: Plan): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const { lockNames } = attempt === 1 && made ? made : await change.plan();
       const options = {

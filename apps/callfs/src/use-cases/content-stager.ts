@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { CallfsError, newStorageKey, type StorageKey } from '@callfs/core';
+import { CallfsError, newStorageKey, type Replica, type StorageKey } from '@callfs/core';
 import type { NewContent } from '@callfs/metadata';
 import type { StorageProvider } from '@callfs/storage';
 import { BodyMeter } from './body-meter';
@@ -7,6 +7,7 @@ import { DigestCheck, type ExpectedDigests } from './digest-check';
 
 /** A body on its way in. */
 export interface UploadBody {
+  /** Their memory is the stager's. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** What the client announced (`Content-Length`); absent for a chunked body. */
   readonly size?: number;
@@ -62,6 +63,18 @@ export class ContentStager {
     } finally {
       if (!done) void iterator.return?.().catch(() => undefined);
     }
+  }
+
+  /**
+   * A blob that is kept for another reason, as the content of a file too; nothing when it would be kept otherwise. It is
+   * left alone when no commit comes of it.
+   */
+  adopt(replica: Replica, size: number, sha256: string): StagedContent | undefined {
+    const place = this.place();
+    const isHere = replica.backend === place.backend && replica.instanceId === (this.provider.isShared ? '' : place.instanceId);
+    if (!isHere || size <= this.options.inlineMaxBytes) return undefined;
+    const content = { ...place, size, sha256, data: null, replicas: [replica] };
+    return { content, settle: nothing, discard: nothing };
   }
 
   /** Reads until the body ends or is larger than what is kept inline. */

@@ -11,7 +11,7 @@ import {
   type Inode,
   type VirtualPath,
 } from '@callfs/core';
-import { MetadataStore, type AttributeChanges, type CommitGuard, type NewContent } from '@callfs/metadata';
+import { MetadataStore, type AttributeChanges, type CommitGuard, type NewContent, type TableStatement } from '@callfs/metadata';
 import { StorageProviders, type BlobBody } from '@callfs/storage';
 import type { Caller } from './caller';
 import { CommitRunner, type Plan } from './commit-runner';
@@ -27,16 +27,22 @@ import { checkCondition } from './precondition';
 import type { WriteCondition } from './write-condition';
 import type { WriteOutcome } from './write-outcome';
 
-/** A new content for a path, and what is to be true of the file. */
-export interface Upload {
+/** What is to be true of a file that gets a new content. */
+export interface WriteTerms {
   /** `create`: only a name that is not there (`FILE_ALREADY_EXISTS`); `put`: create or replace. */
   readonly mode: 'create' | 'put';
-  readonly body: UploadBody;
   readonly condition?: WriteCondition;
   /** Permission bits, exactly as they will be; the umask applies only when they are not given. */
   readonly permissions?: number;
   readonly mtimeNs?: EpochNs;
   readonly contentType: string | null;
+  /** Commits with the content, see `CommitGuard`. */
+  readonly receipt?: TableStatement;
+}
+
+/** A new content for a path, on its way in. */
+export interface Upload extends WriteTerms {
+  readonly body: UploadBody;
   /** Called once nothing speaks against the upload any more, before the body is read (`100 Continue`). */
   readonly accepted?: () => void;
 }
@@ -128,16 +134,43 @@ export class FilesService {
    * a lock, judged again and committed under it. Every condition of the API's table for POST and PUT.
    */
   async write(caller: Caller, path: VirtualPath, upload: Upload): Promise<WriteOutcome> {
-    const plan = () => this.planUpload(caller, path, upload);
-    const first = await plan();
+    const first = await this.planUpload(caller, path, upload);
     this.stager.refuseTooLarge(upload.body.size);
     upload.accepted?.();
     const staged = await this.stager.stage(upload.body);
+    return this.commitStaged(caller, path, upload, staged, first);
+  }
+
+  /** The same with bytes that are staged already. They are settled, or discarded, with it. */
+  async adopt(caller: Caller, path: VirtualPath, terms: WriteTerms, staged: StagedContent): Promise<WriteOutcome> {
+    return this.commitStaged(caller, path, terms, staged, await this.judge(caller, path, terms, staged.content.size));
+  }
+
+  /** Refuses now what `write` would refuse of so many bytes; it judges again itself. */
+  async judge(caller: Caller, path: VirtualPath, terms: WriteTerms, size: number): Promise<Plan> {
+    const plan = await this.planUpload(caller, path, terms);
+    this.stager.refuseTooLarge(size);
+    return plan;
+  }
+
+  /** `PAYLOAD_TOO_LARGE`. */
+  refuseTooLarge(size: number): void {
+    this.stager.refuseTooLarge(size);
+  }
+
+  private async commitStaged(
+    caller: Caller,
+    path: VirtualPath,
+    terms: WriteTerms,
+    staged: StagedContent,
+    first: Plan,
+  ): Promise<WriteOutcome> {
     this.faults.reached('staged');
     try {
+      const plan = () => this.planUpload(caller, path, terms);
       const commit = (planned: UploadPlan, guard: CommitGuard) =>
-        this.commitUpload(caller, planned, staged.content, upload, guard);
-      const outcome = await this.commits.run(caller, { operation: upload.mode, plan, commit }, first);
+        this.commitUpload(caller, planned, staged.content, terms, guard);
+      const outcome = await this.commits.run(caller, { operation: terms.mode, plan, commit }, first);
       this.afterwards(staged.settle(), 'settle');
       this.observe(outcome.created ? 'create' : 'update', staged.content.backend);
       return outcome;
@@ -147,54 +180,55 @@ export class FilesService {
     }
   }
 
-  private async planUpload(caller: Caller, path: VirtualPath, upload: Upload): Promise<UploadPlan> {
+  private async planUpload(caller: Caller, path: VirtualPath, terms: WriteTerms): Promise<UploadPlan> {
     const { identity } = caller;
     if (path.saysDirectory || path.isRoot) throw isADirectory(path);
     // As open(2): O_EXCL takes a symbolic link for what exists, O_CREAT alone goes where it leads.
-    const located = await this.resolver.resolve(identity, path, { follow: upload.mode === 'put' }).catch(parentNotADirectory);
+    const located = await this.resolver.resolve(identity, path, { follow: terms.mode === 'put' }).catch(parentNotADirectory);
     const lockNames = [located.path.toString()];
     if (!isExisting(located)) {
       const fresh = this.newNames.plan(identity, located);
-      checkCondition(upload.condition, null, located.path);
+      checkCondition(terms.condition, null, located.path);
       return { lockNames, located, fresh };
     }
     const existing = asExisting(located);
     const { inode } = existing;
-    if (upload.mode === 'create') throw alreadyExists(existing);
+    if (terms.mode === 'create') throw alreadyExists(existing);
     if (inode.type === 'directory') throw isADirectory(located.path);
     this.authorizer.write(identity, inode, located.path);
-    checkCondition(upload.condition, inode, located.path);
-    return { lockNames, located, existing, changes: this.replacementChanges(caller, inode, upload, located.path) };
+    checkCondition(terms.condition, inode, located.path);
+    return { lockNames, located, existing, changes: this.replacementChanges(caller, inode, terms, located.path) };
   }
 
   private async commitUpload(
     caller: Caller,
     plan: UploadPlan,
     content: NewContent,
-    upload: Upload,
-    guard: CommitGuard,
+    terms: WriteTerms,
+    held: CommitGuard,
   ): Promise<WriteOutcome> {
     const { path } = plan.located;
+    const guard = { ...held, receipt: terms.receipt };
     if (plan.existing) {
       const { inode } = plan.existing;
       const target = { path: authorised(plan.existing), version: inode.version };
       return { path, inode: await this.store.replaceContent(target, content, plan.changes, guard), created: false };
     }
-    const attributes = this.authorizer.newFileAttributes(caller.identity, plan.fresh.directory, upload.permissions);
-    const stamped = { ...attributes, mtimeNs: upload.mtimeNs };
-    const inode = await this.store.createFile(plan.fresh.at, stamped, content, upload.contentType, guard);
+    const attributes = this.authorizer.newFileAttributes(caller.identity, plan.fresh.directory, terms.permissions);
+    const stamped = { ...attributes, mtimeNs: terms.mtimeNs };
+    const inode = await this.store.createFile(plan.fresh.at, stamped, content, terms.contentType, guard);
     return { path, inode, created: true };
   }
 
-  private replacementChanges(caller: Caller, inode: Inode, upload: Upload, path: VirtualPath): AttributeChanges {
+  private replacementChanges(caller: Caller, inode: Inode, terms: WriteTerms, path: VirtualPath): AttributeChanges {
     const { identity } = caller;
-    const changes: { mode?: number; mtimeNs?: EpochNs; contentType: string | null } = { contentType: upload.contentType };
+    const changes: { mode?: number; mtimeNs?: EpochNs; contentType: string | null } = { contentType: terms.contentType };
     const written = this.authorizer.modeAfterWrite(identity, inode);
     if (written !== inode.mode) changes.mode = written;
-    if (upload.permissions !== undefined) changes.mode = this.authorizer.chmod(identity, inode, upload.permissions, path);
-    if (upload.mtimeNs !== undefined) {
+    if (terms.permissions !== undefined) changes.mode = this.authorizer.chmod(identity, inode, terms.permissions, path);
+    if (terms.mtimeNs !== undefined) {
       this.authorizer.utimes(identity, inode, path);
-      changes.mtimeNs = upload.mtimeNs;
+      changes.mtimeNs = terms.mtimeNs;
     }
     return changes;
   }

@@ -67,6 +67,6 @@ const services = [
         new Recovery(store, providers, instanceDiscovery.instanceId),
     },
   ],
-  exports: [...services, Collector],
+  exports: [...services, Collector, ContentStager],
 })
 export class UseCasesModule {}

@@ -28,6 +28,6 @@ import { QuickRead } from './quick-read';
         new Placement({ backend: backend.defaultBackend, instanceId: instanceDiscovery.instanceId }),
     },
   ],
-  exports: [FileResponse],
+  exports: [EntryViews, FileFields, FileResponse, Placement],
 })
 export class FilesModule {}

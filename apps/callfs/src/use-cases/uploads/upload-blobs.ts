@@ -1,0 +1,49 @@
+import { Logger } from '@nestjs/common';
+import type { Replica } from '@callfs/core';
+import type { MetadataStore } from '@callfs/metadata';
+import type { BlobBody, StorageProviders } from '@callfs/storage';
+import type { Collector } from '../collector';
+import type { UploadPart } from './upload-record';
+
+/** The blobs that the parts of uploads are kept in. */
+export class UploadBlobs {
+  private readonly logger = new Logger(UploadBlobs.name);
+
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly providers: StorageProviders,
+    private readonly collector: Collector,
+  ) {}
+
+  read({ backend, key }: Replica): Promise<BlobBody> {
+    return this.providers.get(backend).read(key);
+  }
+
+  /** The bytes of these parts, one after the other, each chunk in memory of its own. */
+  async *assemble(parts: readonly UploadPart[]): AsyncGenerator<Buffer> {
+    for (const { replica } of parts) for await (const chunk of await this.read(replica)) yield Buffer.from(chunk);
+  }
+
+  /** Rows refer to them now. What fails is made up for after the next start. */
+  async settle(blobs: readonly Replica[]): Promise<void> {
+    for (const { backend, key } of blobs)
+      await this.providers
+        .get(backend)
+        .settle?.(key)
+        .catch((error: unknown) => this.logger.warn({ err: error }, 'could not settle a part; recovery will'));
+  }
+
+  /**
+   * No upload refers to them any more: the collectors of the nodes that have them delete those that are no file's. What
+   * fails is made up for by the sweep.
+   */
+  async giveUp(blobs: readonly Replica[]): Promise<void> {
+    if (blobs.length === 0) return;
+    try {
+      await this.store.condemn(blobs);
+      this.collector.wake();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'could not give up the parts of an upload; the sweep will');
+    }
+  }
+}
