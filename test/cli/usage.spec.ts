@@ -30,6 +30,12 @@ const COMMANDS = [
   'scrub',
   'export',
   'import',
+  'keys create',
+  'keys list',
+  'keys revoke',
+  'users add',
+  'users list',
+  'users remove',
 ];
 
 describe('--help', () => {

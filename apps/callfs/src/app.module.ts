@@ -4,13 +4,14 @@ import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
 import { BootId } from './composition/boot-id';
-import { identityOptions, openPrincipalNames } from './composition/identities';
+import { identityOptions, openKeyRing, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
 import { linkObserver } from './composition/link-metrics';
 import { leaseStoreOptions, lockingOptions } from './composition/locks';
 import { upkeepObserver } from './composition/upkeep-metrics';
 import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
+import { AccessHttpModule } from './http/access/access-http.module';
 import { AdminModule } from './http/admin/admin.module';
 import { FilesModule } from './http/files/files.module';
 import { HttpShellModule } from './http/http-shell.module';
@@ -20,6 +21,7 @@ import { RequestAuthenticator } from './http/request-authenticator';
 import { Metrics } from './metrics/catalogue';
 import { LINK_OBSERVER } from './use-cases/links/link-observer';
 import { UploadsHttpModule } from './http/uploads/uploads-http.module';
+import { KeyRing } from './use-cases/access/key-ring';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
 import { UPLOAD_EXPIRY_OBSERVER, type UploadExpiryObserver } from './use-cases/uploads/upload-expiry';
@@ -47,11 +49,13 @@ export class AppModule {
         UploadsHttpModule,
         AdminModule,
         LinksHttpModule,
+        AccessHttpModule,
       ],
       providers: [
         { provide: BootId, useFactory: () => new BootId() },
         { provide: RequestAuthenticator, useExisting: Authenticator },
         { provide: PrincipalNames, inject: [CALLFS_CONFIG, MetadataStore], useFactory: openPrincipalNames },
+        { provide: KeyRing, inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames, Authenticator], useFactory: openKeyRing },
         { provide: PublicUrl, useFactory: () => new PublicUrl(config.server.externalUrl) },
         {
           provide: FILE_OPERATION_OBSERVER,
@@ -74,6 +78,7 @@ export class AppModule {
       ],
       exports: [
         BootId,
+        KeyRing,
         UPKEEP_OBSERVER,
         LINK_OBSERVER,
         UPLOAD_EXPIRY_OBSERVER,

@@ -1,6 +1,6 @@
 import { CallfsError } from '@callfs/core';
 import type { Identity } from './identity';
-import { digestKey, KEY_MAX_CHARS, keyTable, type KeyDigest, type KeyEntry } from './key-table';
+import { digestKey, KEY_MAX_CHARS, keyTable, type KeyDigest, type KeyEntry, type KnownKey } from './key-table';
 
 const SCHEME = 'bearer ';
 /** Hashed in place of what can be no key: as much work as for one of the usual length. */
@@ -15,22 +15,51 @@ const DECOY = '-'.repeat(43);
  * a key of any entropy. The key itself is compared with nothing.
  */
 export class Authenticator {
-  private table: ReadonlyMap<KeyDigest, Identity>;
+  private table!: ReadonlyMap<KeyDigest, KnownKey>;
+  private people!: ReadonlyMap<string, Identity>;
+  /** Which key an identity came in with: what makes it possible to ask later whether it still counts. */
+  private readonly origins = new WeakMap<Identity, KeyDigest>();
 
   /** `INVALID_REQUEST` for a key that no request could present. */
   constructor(entries: readonly KeyEntry[]) {
-    this.table = keyTable(entries);
+    this.replace(entries);
   }
 
-  /** From now on these keys count and no others: what was revoked is refused by the next call. */
-  replace(entries: readonly KeyEntry[]): void {
-    this.table = keyTable(entries);
+  /**
+   * From now on these keys count and no others: what was revoked is refused by the next call. `people` are the users there
+   * are, also those without a key; those who have one when not given.
+   */
+  replace(entries: readonly KeyEntry[], people = entries.map(({ identity }) => identity)): void {
+    const next = keyTable(entries);
+    for (const [digest, known] of next) {
+      known.usedMs = this.table?.get(digest)?.usedMs ?? 0;
+      this.origins.set(known.identity, digest);
+    }
+    this.table = next;
+    // A key's limits are the key's and not the user's.
+    this.people = new Map(people.map((person) => [person.user, { ...person, keyId: '', scope: undefined }]));
+  }
+
+  /**
+   * For a request that began a while ago and is about to change something: `AUTHENTICATION_FAILED` when the key it came
+   * with was revoked or has expired since.
+   */
+  revalidate(identity: Identity): void {
+    const digest = this.origins.get(identity);
+    // Who did not come with a key of this table was judged elsewhere.
+    if (digest === undefined || this.current(digest)) return;
+    const message = `The API key ${identity.keyId} was revoked or has expired while this was under way. Nothing was changed.`;
+    throw new CallfsError('AUTHENTICATION_FAILED', message);
+  }
+
+  /** When each key with a scope was last presented, by its digest, as far as that is later than `sinceMs`. */
+  *lastUses(sinceMs: number): Iterable<{ digest: KeyDigest; usedMs: number }> {
+    for (const [digest, { usedMs }] of this.table) if (usedMs > sinceMs) yield { digest, usedMs };
   }
 
   /** The user of that name, if there still is one: for what was asked for earlier and is done on its behalf now. */
   userNamed(name: string): Identity | undefined {
-    for (const identity of this.table.values()) if (identity.user === name) return identity;
-    return undefined;
+    return this.people.get(name);
   }
 
   /**
@@ -55,8 +84,15 @@ export class Authenticator {
 
   private find(token: string | undefined): Identity | undefined {
     const isPossible = token !== undefined && token !== '' && token.length <= KEY_MAX_CHARS;
-    const identity = this.table.get(digestKey(isPossible ? token : DECOY));
-    return isPossible ? identity : undefined;
+    const known = this.current(digestKey(isPossible ? token : DECOY));
+    if (!isPossible || !known) return undefined;
+    if (known.identity.scope) known.usedMs = Date.now();
+    return known.identity;
+  }
+
+  private current(digest: KeyDigest): KnownKey | undefined {
+    const known = this.table.get(digest);
+    return known && (known.expiresMs === Number.POSITIVE_INFINITY || Date.now() < known.expiresMs) ? known : undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Credentials } from '@callfs/core';
+import type { KeyScope } from './key-scope';
 
 /** Who is asking: what a key stands for. Frozen for the length of a request. */
 export interface Identity extends Credentials {
@@ -7,4 +8,6 @@ export interface Identity extends Credentials {
   readonly umask: number;
   /** Names the key in logs and metrics without telling it: the first 8 hexadecimal digits of its SHA-256. */
   readonly keyId: string;
+  /** What the key is limited to, within what the user may do; absent: to nothing. */
+  readonly scope?: KeyScope;
 }

@@ -1,7 +1,16 @@
 export { AuthModule, type AuthModuleOptions, type AuthOptions } from './auth.module';
 export { Authenticator } from './authenticator';
 export type { Identity } from './identity';
-export type { KeyEntry } from './key-table';
+export {
+  isScopeWithin,
+  KEY_VERBS,
+  requireAdministrator,
+  requireVerb,
+  requireWithin,
+  type KeyScope,
+  type KeyVerb,
+} from './key-scope';
+export { digestKey, keyIdOf, type KeyDigest, type KeyEntry } from './key-table';
 export type { OwnerNames } from './permission-denied';
 export { SuperuserGuard } from './superuser.guard';
 export { UnixAuthorizer, type OwnerChanges, type RenameJudgement } from './unix-authorizer';

@@ -11,6 +11,13 @@ export interface KeyEntry {
   readonly identity: Omit<Identity, 'keyId'>;
 }
 
+/** A key of the table: whom it stands for, until when, and when it was last presented (of those with a scope). */
+export interface KnownKey {
+  readonly identity: Identity;
+  readonly expiresMs: number;
+  usedMs: number;
+}
+
 /** The longest key there is. What is longer is refused unhashed, so that a megabyte costs what a key costs. */
 export const KEY_MAX_CHARS = 512;
 
@@ -23,17 +30,23 @@ export function digestKey(key: string): KeyDigest {
   return hash('sha256', key, 'hex');
 }
 
+/** What names a key in logs without telling it. */
+export function keyIdOf(digest: KeyDigest): string {
+  return digest.slice(0, KEY_ID_DIGITS);
+}
+
 /**
  * The identities by the digest of their key; keys in clear are forgotten. When a key is there twice, its first entry
  * counts: no later one can take it over. `INVALID_REQUEST`, without the key, for one that no request could present.
  */
-export function keyTable(entries: readonly KeyEntry[]): ReadonlyMap<KeyDigest, Identity> {
-  const table = new Map<KeyDigest, Identity>();
+export function keyTable(entries: readonly KeyEntry[]): ReadonlyMap<KeyDigest, KnownKey> {
+  const table = new Map<KeyDigest, KnownKey>();
   for (const { key, identity } of entries) {
     const digest = digestOf(key, identity.user);
     if (table.has(digest)) continue;
     const groups = Object.freeze([...identity.groups]);
-    table.set(digest, Object.freeze({ ...identity, groups, keyId: digest.slice(0, KEY_ID_DIGITS) }));
+    const known = Object.freeze({ ...identity, groups, keyId: keyIdOf(digest) });
+    table.set(digest, { identity: known, expiresMs: identity.scope?.expiresMs ?? Number.POSITIVE_INFINITY, usedMs: 0 });
   }
   return table;
 }

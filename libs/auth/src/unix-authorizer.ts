@@ -13,6 +13,7 @@ import {
 } from '@callfs/core';
 import { chmodResult, copiedFile, newDirectory, newFile, newSymlink, withoutPrivileges } from './granted-attributes';
 import type { Identity } from './identity';
+import { requireVerb } from './key-scope';
 import { accessDenied, ownershipDenied, type OwnerNames } from './permission-denied';
 
 /** A rename to judge: `inode` leaves `parent` for `directory`, where `replaced` may stand. */
@@ -34,7 +35,7 @@ export interface OwnerChanges {
 /**
  * Decides as Linux does: path_resolution(7), open(2), unlink(2), rename(2), chmod(2), chown(2), utimensat(2),
  * inode(7). Refuses with `PERMISSION_DENIED` (EACCES and EPERM alike), and works out the attributes that the kernel would
- * give. Where the kernel makes several checks, the methods are to be called in its order. Knows nothing of HTTP, stores
+ * give. Before that, a key that is limited to some verbs has to have the one that is needed. Where the kernel makes several checks, the methods are to be called in its order. Knows nothing of HTTP, stores
  * or locks.
  */
 export class UnixAuthorizer {
@@ -48,17 +49,31 @@ export class UnixAuthorizer {
     });
   }
 
+  /** stat(2) asks nothing of the inode itself. */
+  stat(identity: Identity, path: VirtualPath): void {
+    requireVerb(identity, ['read', 'list'], path);
+  }
+
   read(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['read'], path);
     this.require(identity, inode, path, READ, 'read');
   }
 
   write(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['write'], path);
     this.require(identity, inode, path, WRITE, 'write to');
   }
 
   /** The entries of a directory with their attributes: readdir(3) and lstat(2) of each. */
   list(identity: Identity, directory: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['list'], path);
     this.require(identity, directory, path, READ | EXECUTE, 'list');
+  }
+
+  /** `cp -r` from a directory. */
+  copyTree(identity: Identity, directory: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['read'], path);
+    this.list(identity, directory, path);
   }
 
   mayList(identity: Identity, directory: AccessAttributes): boolean {
@@ -67,11 +82,13 @@ export class UnixAuthorizer {
 
   /** A new name in the directory at `path`. */
   create(identity: Identity, directory: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['write'], path);
     this.require(identity, directory, path, WRITE | EXECUTE, 'create anything in');
   }
 
   /** Taking the name at `path` out of `parent`. */
   remove(identity: Identity, parent: AccessAttributes, inode: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['delete'], path);
     this.require(identity, parent, path.parent, WRITE | EXECUTE, `remove or rename "${path.name}" in`);
     if (!stickyForbids(identity, parent, inode)) return;
     const refusal = { identity, attributes: parent, path: path.parent, doing: `remove or rename "${path.name}" in` };
@@ -82,6 +99,7 @@ export class UnixAuthorizer {
 
   /** rename(2) as far as the two directories decide; for a directory that changes its parent, `reparent` comes after. */
   rename(identity: Identity, { path, parent, inode, to, directory, replaced }: RenameJudgement): void {
+    requireVerb(identity, ['write'], to);
     this.remove(identity, parent, inode, path);
     if (replaced) this.remove(identity, directory, replaced, to);
     else this.create(identity, directory, to.parent);
@@ -94,12 +112,14 @@ export class UnixAuthorizer {
 
   /** The mode that chmod(2) to `mode` leads to. */
   chmod(identity: Identity, inode: AccessAttributes, mode: number, path: VirtualPath): number {
+    requireVerb(identity, ['write'], path);
     this.requireOwner(identity, inode, path, 'change the mode of');
     return chmodResult(identity, inode.gid, mode);
   }
 
   /** What chown(2) changes; the mode with it when bits are to be cleared. */
   chown(identity: Identity, inode: Inode, to: OwnerChanges, path: VirtualPath): OwnerChanges & { mode?: number } {
+    requireVerb(identity, ['write'], path);
     if (!isSuperuser(identity)) {
       if (to.uid !== undefined && to.uid !== inode.uid) {
         const refusal = { identity, attributes: inode, path, doing: 'change the owner of' };
@@ -119,11 +139,13 @@ export class UnixAuthorizer {
 
   /** utimensat(2) with a time of the caller's choice. */
   utimes(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['write'], path);
     this.requireOwner(identity, inode, path, 'set the times of');
   }
 
   /** utimensat(2) with the time that it is. */
   touch(identity: Identity, inode: AccessAttributes, path: VirtualPath): void {
+    requireVerb(identity, ['write'], path);
     if (identity.uid !== inode.uid) this.require(identity, inode, path, WRITE, 'touch');
   }
 

@@ -15,6 +15,7 @@ import { ConfigCommand } from './config/config.command';
 import { InitCommand } from './config/init.command';
 import { ShowCommand } from './config/show.command';
 import { ValidateCommand } from './config/validate.command';
+import { KEYS_COMMANDS } from './keys/keys.command';
 import { CheckLocksCommand } from './locks/check.command';
 import { ClearLocksCommand } from './locks/clear.command';
 import { ListLocksCommand } from './locks/list.command';
@@ -26,11 +27,14 @@ import { TlsCommand } from './tls/tls.command';
 import { FsckCommand } from './upkeep/fsck.command';
 import { GcCommand } from './upkeep/gc.command';
 import { ScrubCommand } from './upkeep/scrub.command';
+import { USERS_COMMANDS } from './users/users.command';
 
 /** The commands; each is a file of its own. */
 @Module({
   providers: [
     ServerCommand,
+    ...KEYS_COMMANDS,
+    ...USERS_COMMANDS,
     ConfigCommand,
     ValidateCommand,
     ShowCommand,

@@ -68,14 +68,20 @@ const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as co
 /** Above this Node's timers fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** Milliseconds of `30s`, `500ms`, `10m`, `1h30m`; undefined for anything else. */
+/** Milliseconds of `30s`, `500ms`, `10m`, `1h30m`; undefined for anything else, and for more than a timer can wait. */
 export function parseDuration(input: string): number | undefined {
+  const ms = parseSpan(input);
+  return ms === undefined || ms > TIMER_MAX_MS ? undefined : ms;
+}
+
+/** The same, however long: `90d`. */
+export function parseSpan(input: string): number | undefined {
   if (!/^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/.test(input)) return undefined;
   let ms = 0;
   for (const [, amount, unit] of input.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
     ms += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
   }
-  return ms <= TIMER_MAX_MS ? Math.round(ms) : undefined;
+  return ms <= Number.MAX_SAFE_INTEGER ? Math.round(ms) : undefined;
 }
 
 /** Milliseconds. */
@@ -86,6 +92,11 @@ export function duration({ minMs }: { minMs: number }): ValueType<number> {
     return ms !== undefined && ms >= minMs ? ms : undefined;
   });
 }
+
+/** Milliseconds, of what may be longer than any timer: how long something is kept. */
+export const span: ValueType<number> = type('text', 'a duration such as 12h, 90d or 365d', (value) =>
+  typeof value === 'string' ? parseSpan(value) : undefined,
+);
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
   b: 1,

@@ -36,9 +36,12 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   LINK_NOT_FOUND: { status: 404, meaning: 'There is no such link.' },
   ROUTE_NOT_FOUND: { status: 404, meaning: 'The API has no such route.' },
   UPLOAD_NOT_FOUND: { status: 404, meaning: 'There is no such upload, or it is not yours.' },
+  KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key.' },
+  USER_NOT_FOUND: { status: 404, meaning: 'There is no such user.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route has no such method; `Allow` lists those it has.' },
   REQUEST_TIMEOUT: { status: 408, meaning: 'The client stopped sending.' },
   FILE_ALREADY_EXISTS: { status: 409, meaning: 'Something exists at this path already.' },
+  USER_ALREADY_EXISTS: { status: 409, meaning: 'There is a user of this name.' },
   DIRECTORY_NOT_EMPTY: { status: 409, meaning: 'The directory is not empty.' },
   STALE_LOCK: { status: 409, meaning: 'The lock was lost before the commit; nothing has changed.' },
   PARENT_NOT_A_DIRECTORY: {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
+import { Authenticator } from '@callfs/auth';
 import { CallfsError } from '@callfs/core';
 import { LockService, type HeldLock } from '@callfs/locking';
 import type { CommitGuard } from '@callfs/metadata';
@@ -33,10 +34,11 @@ export class CommitRunner {
   constructor(
     private readonly locks: LockService,
     private readonly faults: FaultPoints,
+    private readonly authenticator: Authenticator,
   ) {}
 
   /**
-   * `LOCK_TIMEOUT`, `STALE_LOCK`, and whatever `plan` and `commit` throw except `CONFLICT`. A plan made before (to
+   * `LOCK_TIMEOUT`, `STALE_LOCK`, `AUTHENTICATION_FAILED` when the caller's key is no longer one, and whatever `plan` and `commit` throw except `CONFLICT`. A plan made before (to
    * refuse a request before its body is sent) may be handed in: it only says what to lock.
    */
   async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: Plan): Promise<T> {
@@ -48,7 +50,7 @@ export class CommitRunner {
         requestId: caller.requestId,
         signal: caller.signal,
       };
-      const done = await this.locks.withLock(lockNames, (lock) => this.underLock(change, lock, attempt), options);
+      const done = await this.locks.withLock(lockNames, (lock) => this.underLock(caller, change, lock, attempt), options);
       if (done) {
         this.faults.reached('before-answer');
         return done.result;
@@ -59,6 +61,7 @@ export class CommitRunner {
 
   /** Nothing when the paths to lock turned out to be others: then those have to be locked. */
   private async underLock<P extends Plan, T>(
+    caller: Caller,
     change: Change<P, T>,
     lock: HeldLock,
     before: number,
@@ -68,6 +71,7 @@ export class CommitRunner {
       const plan = await change.plan();
       if (!sameNames(plan.lockNames, lock.names)) return undefined;
       lock.throwIfLost();
+      this.authenticator.revalidate(caller.identity);
       try {
         const result = await change.commit(plan, lock.guard);
         this.faults.reached('committed');

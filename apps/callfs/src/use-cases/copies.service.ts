@@ -56,7 +56,7 @@ export class CopiesService {
     const source = await this.resolver.existing(identity, from, { follow: true });
     const isDirectory = source.inode.type === 'directory';
     if (isDirectory && !options.recursive) throw notRecursive(source.path);
-    if (isDirectory) this.authorizer.list(identity, source.inode, source.path);
+    if (isDirectory) this.authorizer.copyTree(identity, source.inode, source.path);
     else this.authorizer.read(identity, source.inode, source.path);
     if (to.isRoot) throw rootStays();
     if (!isDirectory && to.saysDirectory) throw isADirectory(to);

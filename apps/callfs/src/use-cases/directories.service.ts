@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { UnixAuthorizer } from '@callfs/auth';
+import { requireVerb, UnixAuthorizer } from '@callfs/auth';
 import { CallfsError, type DirectoryEntry, type VirtualPath } from '@callfs/core';
 import { MetadataStore, type CommitGuard, type ListPosition, type SortKey } from '@callfs/metadata';
 import type { Caller } from './caller';
@@ -75,6 +75,7 @@ export class DirectoriesService {
 
   private async planMake(caller: Caller, path: VirtualPath): Promise<MakePlan> {
     const { identity } = caller;
+    requireVerb(identity, ['write'], path);
     const located = await this.resolver.resolve(identity, path, { follow: false }).catch(parentNotADirectory);
     const lockNames = [located.path.toString()];
     if (!isExisting(located)) return { lockNames, path: located.path, fresh: this.newNames.plan(identity, located) };

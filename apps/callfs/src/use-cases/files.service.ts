@@ -77,7 +77,8 @@ export class FilesService {
   ) {}
 
   /** What is at `path`, as stat(2) (`follow`) or lstat(2) tells: search permission on the way is enough. `FILE_NOT_FOUND`. */
-  stat(caller: Caller, path: VirtualPath, options: { follow: boolean } = { follow: true }): Promise<Existing> {
+  async stat(caller: Caller, path: VirtualPath, options: { follow: boolean } = { follow: true }): Promise<Existing> {
+    this.authorizer.stat(caller.identity, path);
     return this.resolver.existing(caller.identity, path, { follow: followsAtEnd(path, options) });
   }
 
@@ -89,6 +90,7 @@ export class FilesService {
     const follow = followsAtEnd(path, options);
     const found = await this.resolver.existing(caller.identity, path, { ...options, follow });
     if (found.inode.type === 'file') this.authorizer.read(caller.identity, found.inode, found.path);
+    else this.authorizer.stat(caller.identity, found.path);
     return found;
   }
 
@@ -98,6 +100,8 @@ export class FilesService {
    */
   openNow(identity: Identity, path: VirtualPath, options: { data: boolean }): Quick | undefined {
     const { names, saysDirectory } = path;
+    const { scope } = identity;
+    if (scope && !(scope.verbs.includes('read') && path.isWithin(scope.path))) return undefined;
     const found = saysDirectory ? undefined : this.store.resolveNow?.(names, options);
     const inode = found?.inodes[names.length];
     if (!inode?.content || (options.data && !found?.data) || !mayAccess(identity, inode, READ)) return undefined;

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { CallfsError, VirtualPath, type Inode } from '@callfs/core';
-import { UnixAuthorizer, type Identity } from '@callfs/auth';
+import { requireWithin, UnixAuthorizer, type Identity } from '@callfs/auth';
 import { MetadataStore } from '@callfs/metadata';
 import { deepest, isExisting, type Existing, type Located } from './located';
 
@@ -16,8 +16,8 @@ export interface ResolveOptions {
 
 /**
  * Finds what a path leads to, as path_resolution(7) does: one round trip for as long as no symbolic link is met, one
- * more for each link. `PERMISSION_DENIED` where the caller may not search, `ELOOP`, `NOT_A_DIRECTORY` where a file is
- * used as a directory.
+ * more for each link. `PERMISSION_DENIED` where the caller may not search and where the path, or a link on it, leaves
+ * what the caller's key is limited to; `ELOOP`; `NOT_A_DIRECTORY` where a file is used as a directory.
  */
 @Injectable()
 export class PathResolver {
@@ -39,6 +39,7 @@ export class PathResolver {
       const up = pending.indexOf('..');
       const names = [...physical, ...(up === -1 ? pending : pending.slice(0, up))];
       const rest = up === -1 ? [] : pending.slice(up + 1);
+      if (identity.scope) refuseOutside(identity, names, up !== -1);
       const { inodes, data } = await this.store.resolve(names, options.data ? { data: true } : undefined);
       this.authorizer.search(identity, directoriesPassed(inodes, names), VirtualPath.ofNames(names));
       const last = inodes[inodes.length - 1] as Inode;
@@ -115,6 +116,12 @@ export function asExisting(located: Located): Existing {
 export function notFound(path: VirtualPath, reason = ''): CallfsError {
   const message = reason === '' ? `${path.toString()} does not exist.` : `${path.toString()} does not exist: ${reason}`;
   return new CallfsError('FILE_NOT_FOUND', message, { details: { path: path.toString() } });
+}
+
+/** A ".." may climb to above the limit of a key when what comes after it leads back down. */
+function refuseOutside(identity: Identity, names: readonly string[], climbs: boolean): void {
+  const path = VirtualPath.ofNames(names);
+  if (!climbs || !identity.scope?.path.isWithin(path)) requireWithin(identity, path);
 }
 
 /** The directories in which a name was looked up: all but the last inode, and the last too when the next name is missing in it. */

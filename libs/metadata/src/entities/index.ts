@@ -1,3 +1,4 @@
+import { AccessRevisionEntity, AccountEntity, ApiKeyEntity } from './access.entity';
 import { DetachedEntity, FenceEntity, StatisticEntity } from './bookkeeping.entity';
 import { CollectEntity, ContentEntity, ReplicaEntity } from './content.entity';
 import { DentryEntity } from './dentry.entity';
@@ -23,6 +24,9 @@ export const ENTITIES = [
   UploadPartEntity,
   LinkEntity,
   LinkUseEntity,
+  ApiKeyEntity,
+  AccountEntity,
+  AccessRevisionEntity,
   SweepEntity,
   ScrubEntity,
   DamageEntity,

@@ -2,6 +2,7 @@ import { Tree1763900000000 } from './1-tree.migration';
 import { Cluster1764201000000 } from './2-cluster.migration';
 import { Links1764202000000 } from './3-links.migration';
 import { Uploads1764203000000 } from './4-uploads.migration';
+import { Keys1764204000000 } from './5-keys.migration';
 import { Collect1764206000000 } from './7-collect.migration';
 import { TreeFunctions1764209000000 } from './9-tree-functions.migration';
 
@@ -11,6 +12,7 @@ export const MIGRATIONS = [
   Cluster1764201000000,
   Links1764202000000,
   Uploads1764203000000,
+  Keys1764204000000,
   Collect1764206000000,
   TreeFunctions1764209000000,
 ];

@@ -30,5 +30,5 @@ async function ensure(client: TransactionClient, { kind, name, id }: PrincipalRe
 }
 
 function taken(reason: string): CallfsError {
-  return new CallfsError('INVALID_REQUEST', `${reason}; change auth.users.`);
+  return new CallfsError('INVALID_REQUEST', `${reason}; choose another.`);
 }

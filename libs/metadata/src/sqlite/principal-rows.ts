@@ -29,5 +29,5 @@ function nextId(sql: Statements): number {
 }
 
 function taken(reason: string): CallfsError {
-  return new CallfsError('INVALID_REQUEST', `${reason}; change auth.users.`);
+  return new CallfsError('INVALID_REQUEST', `${reason}; choose another.`);
 }

@@ -1,6 +1,7 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { requireAdministrator } from '@callfs/auth';
 import { CallfsError, isSuperuser } from '@callfs/core';
 import { identityOf, requestSignal } from '../exchange';
 import { BinaryResponse } from '../openapi/binary-docs';
@@ -56,6 +57,7 @@ function begin(request: FastifyRequest): number {
   if (!isSuperuser(identityOf(request))) {
     throw new CallfsError('PERMISSION_DENIED', 'Profiles are for the superuser. Use one of the keys of auth.api_keys.');
   }
+  requireAdministrator(identityOf(request));
   const text = queryOf(request).get('seconds');
   const seconds = text === undefined ? DEFAULT_SECONDS : Number(text);
   if (!(seconds >= 1 && seconds <= MAX_SECONDS)) {

@@ -34,7 +34,8 @@ export function octalMode(mode: number): string {
 
 /** Whether `identity` may learn what tells of a file's bytes: its tag and digest. */
 export function mayKnowContent(identity: Identity, inode: Inode): boolean {
-  return inode.type !== 'file' || mayAccess(identity, inode, READ);
+  if (inode.type !== 'file') return true;
+  return mayAccess(identity, inode, READ) && (!identity.scope || identity.scope.verbs.includes('read'));
 }
 
 /** Shows inodes as entries of the API. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { isSuperuser, type VirtualPath } from '@callfs/core';
+import { requireVerb, requireWithin } from '@callfs/auth';
+import { isSuperuser, VirtualPath } from '@callfs/core';
 import type { Caller } from '../caller';
 import { isADirectory } from '../existing-errors';
 import { FilesService } from '../files.service';
@@ -40,6 +41,7 @@ export class LinksService {
 
   /** A link to the file that is at `path` now, which the caller may read. `IS_A_DIRECTORY`. */
   async generate(caller: Caller, path: VirtualPath, request: LinkRequest): Promise<GeneratedLink> {
+    requireVerb(caller.identity, ['share'], path);
     const { inode, path: canonical } = await this.files.open(caller, path, { follow: true, data: false });
     if (!inode.content) throw isADirectory(canonical);
     const createdMs = await this.rows.nowMs();
@@ -63,8 +65,8 @@ export class LinksService {
     return { link, token };
   }
 
-  /** The caller's links, of the superuser everybody's; the newest first. */
-  list(caller: Caller, after: LinkPosition | undefined, limit: number): Promise<{ links: Link[]; nowMs: number }> {
+  /** The caller's links, of the superuser everybody's; the newest first. Not for a key that is limited to a path. */
+  async list(caller: Caller, after: LinkPosition | undefined, limit: number): Promise<{ links: Link[]; nowMs: number }> {
     return this.rows.list(ownerOf(caller), after, limit);
   }
 
@@ -74,7 +76,9 @@ export class LinksService {
   }
 }
 
-/** Whose links a caller sees: nothing stands for everybody's. */
+/** Whose links a caller sees: nothing stands for everybody's. `PERMISSION_DENIED` for a key that must not know other paths. */
 function ownerOf({ identity }: Caller): string | undefined {
+  requireVerb(identity, ['share']);
+  requireWithin(identity, VirtualPath.root);
   return isSuperuser(identity) ? undefined : identity.user;
 }

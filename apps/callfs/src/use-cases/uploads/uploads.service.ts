@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { CallfsError, type VirtualPath } from '@callfs/core';
+import { requireVerb, requireWithin } from '@callfs/auth';
+import { CallfsError, VirtualPath } from '@callfs/core';
 import type { Caller } from '../caller';
 import type { FilesService } from '../files.service';
 import type { WriteOutcome } from '../write-outcome';
@@ -65,6 +66,7 @@ export class UploadsService {
    * complete or not partial, `UPLOAD_NOT_FOUND`, and the conditions of a PUT. Asked for again, it is as it was.
    */
   async concatenate(caller: Caller, sources: readonly string[], wanted: Omit<NewUpload, 'size'>): Promise<UploadProgress> {
+    requireWithin(caller.identity, wanted.path);
     const path = wanted.path.toString();
     const before = await this.table.findFinal(caller.identity.uid, path, sources);
     if (before) return { upload: before };
@@ -144,15 +146,18 @@ export class UploadsService {
     { identity }: Caller,
     upload: Pick<UploadRecord, 'kind' | 'path' | 'terms' | 'metadata' | 'size'> & Partial<UploadRecord>,
   ): Promise<UploadRecord> {
+    requireVerb(identity, ['write']);
     const { uid, user } = identity;
     const id = randomBytes(ID_BYTES).toString('base64url');
     return this.table.insert({ sources: [], received: 0, ...upload, id, uid, user, state: 'open', attempt: 1 });
   }
 
-  /** `UPLOAD_NOT_FOUND`, `UPLOAD_GONE`. */
+  /** `UPLOAD_NOT_FOUND`, `UPLOAD_GONE`, `PERMISSION_DENIED` with a key that may not write there. */
   private async owned({ identity }: Caller, id: string): Promise<UploadRecord> {
     const upload = ID.test(id) ? await this.table.find(id) : undefined;
     if (upload?.uid !== identity.uid) throw new CallfsError('UPLOAD_NOT_FOUND', 'There is no such upload. Begin a new one.');
+    requireVerb(identity, ['write']);
+    if (upload.path !== null) requireWithin(identity, VirtualPath.fromText(upload.path));
     const isOver = upload.state === 'open' && upload.expiresMs <= Date.now();
     if (!isOver && upload.state !== 'expired') return upload;
     await this.blobs.giveUp((await this.table.end(id, 'expired')) ?? []);

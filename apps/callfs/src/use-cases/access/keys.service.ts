@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  digestKey,
+  isScopeWithin,
+  keyIdOf,
+  requireAdministrator,
+  type Identity,
+  type KeyScope,
+  type KeyVerb,
+} from '@callfs/auth';
+import { CallfsError, isSuperuser, VirtualPath } from '@callfs/core';
+import type { Caller } from '../caller';
+import { AccessRows, type KeyRow } from './access-rows';
+import { KeyRing } from './key-ring';
+
+/** What a key without wishes is good for: whatever its user may do to files. */
+export const DEFAULT_VERBS: readonly KeyVerb[] = ['read', 'list', 'write', 'delete', 'share'];
+
+/** So that a key is known for one wherever it turns up. */
+const PREFIX = 'callfs_';
+const RANDOM_BYTES = 32;
+
+/** What a key is to be. */
+export interface KeyRequest {
+  /** The caller itself when absent. */
+  readonly user?: string;
+  readonly name: string;
+  readonly path: VirtualPath;
+  readonly verbs: readonly KeyVerb[];
+  /** From now; absent: it does not expire. */
+  readonly lifeMs?: number;
+}
+
+/** A key, and the one time that it is told. */
+export interface IssuedKey {
+  readonly key: string;
+  readonly row: KeyRow;
+}
+
+/**
+ * Issuing, listing and revoking keys: one's own, or as an administrator everybody's. Nobody issues, sees or revokes with a
+ * key what is stronger than the key itself.
+ */
+@Injectable()
+export class KeysService {
+  private readonly logger = new Logger(KeysService.name);
+
+  constructor(
+    private readonly rows: AccessRows,
+    private readonly ring: KeyRing,
+  ) {}
+
+  /** `USER_NOT_FOUND`; `INVALID_REQUEST` for `admin` that could not be used; `PERMISSION_DENIED`. It counts on this node at once. */
+  async create(caller: Caller, request: KeyRequest): Promise<IssuedKey> {
+    const { identity } = caller;
+    const { user = identity.user, name, path, verbs, lifeMs } = request;
+    if (user !== identity.user) requireAdministrator(identity);
+    const person = this.ring.person(user);
+    if (!person) throw new CallfsError('USER_NOT_FOUND', `There is no user ${user}.`, { details: { user } });
+    const createdMs = Date.now();
+    const expiresMs = lifeMs === undefined ? null : createdMs + lifeMs;
+    const scope: KeyScope = { path, verbs, expiresMs: expiresMs ?? undefined };
+    if (verbs.includes('admin') && !(isSuperuser(person) && path.isRoot))
+      throw new CallfsError('INVALID_REQUEST', 'The verb "admin" is for keys of the superuser that are not limited to a path.');
+    if (!isScopeWithin(scope, identity.scope)) throw stronger(identity);
+    for (;;) {
+      const key = PREFIX + randomBytes(RANDOM_BYTES).toString('base64url');
+      const digest = digestKey(key);
+      const common = { digest, id: keyIdOf(digest), name, user, path: path.toString(), verbs };
+      const row: KeyRow = { ...common, createdMs, createdBy: identity.user, expiresMs, usedMs: null, revokedMs: null };
+      try {
+        await this.rows.insertKey(row);
+      } catch (error) {
+        if (CallfsError.is(error, 'CONFLICT')) continue;
+        throw error;
+      }
+      await this.ring.refresh();
+      this.logger.log({ user: identity.user, request_id: caller.requestId, key_id: row.id, for: user }, 'an API key was issued');
+      return { key, row };
+    }
+  }
+
+  /** The caller's keys, the newest first. */
+  async own({ identity }: Caller): Promise<KeyRow[]> {
+    await this.ring.noteUses();
+    const rows = await this.rows.keys(identity.user);
+    return rows.filter((row) => row.id === identity.keyId || isScopeWithin(scopeOf(row), identity.scope));
+  }
+
+  /** Everybody's, or one user's. */
+  async all({ identity }: Caller, user?: string): Promise<KeyRow[]> {
+    requireAdministrator(identity);
+    await this.ring.noteUses();
+    return this.rows.keys(user);
+  }
+
+  /** It ends on this node at once and on all within a second; revoking again does no harm. `KEY_NOT_FOUND`. */
+  async revoke(caller: Caller, id: string, options: { readonly ownOnly: boolean }): Promise<void> {
+    const { identity } = caller;
+    if (!options.ownOnly) requireAdministrator(identity);
+    const row = await this.rows.key(id);
+    if (!row || (options.ownOnly && row.user !== identity.user))
+      throw new CallfsError('KEY_NOT_FOUND', `There is no API key ${id} here. Keys of the configuration end by changing it.`);
+    if (row.id !== identity.keyId && !isScopeWithin(scopeOf(row), identity.scope)) throw stronger(identity);
+    await this.rows.revokeKey(id, Date.now());
+    await this.ring.refresh();
+    this.logger.log({ user: identity.user, request_id: caller.requestId, key_id: id, of: row.user }, 'an API key was revoked');
+  }
+}
+
+function scopeOf({ path, verbs, expiresMs }: KeyRow): KeyScope {
+  return { path: VirtualPath.fromText(path), verbs, expiresMs: expiresMs ?? undefined };
+}
+
+function stronger({ keyId, scope }: Identity): CallfsError {
+  const { path = VirtualPath.root, verbs = [], expiresMs } = scope ?? {};
+  const until = expiresMs === undefined ? '' : `, until ${new Date(expiresMs).toISOString()}`;
+  const limit = `${verbs.join(', ')} in ${path.toString()}${until}`;
+  return new CallfsError(
+    'PERMISSION_DENIED',
+    `A key cannot make or end a stronger one: the API key ${keyId} is limited to ${limit}. Ask for no more, or use another key.`,
+    { details: { key_id: keyId, scope: path.toString(), verbs } },
+  );
+}

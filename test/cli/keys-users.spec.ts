@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { Client } from '../support/client';
+import { must } from '../support/fixture';
+import { ROOT_KEY } from '../support/server';
+import { useServer } from '../support/use-server';
+import { runCli, useDirectory } from './run-cli';
+
+const server = useServer();
+const directory = useDirectory();
+const cli = (...args: string[]) =>
+  runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
+
+describe('callfs keys', () => {
+  it('creates a key that works, alone on stdout, lists it and ends it', async () => {
+    const limits = ['--expires', '30d', '--path', '/home/alice/a', '--verbs', 'read,write'];
+    const created = await cli('keys', 'create', '--user', 'alice', '--name', 'ci', ...limits);
+    expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/^callfs_[\w-]{43}\n$/) });
+    const [, id = ''] = /key ([0-9a-f]{8}) of alice: read, write in \/home\/alice\/a; expires /.exec(created.stderr) ?? [];
+    const client = new Client(() => server.url, created.stdout.trim());
+    await must(client.put('/home/alice/a/file', 'x'));
+    expect((await client.list('/home/alice/a')).outcome).toBe('403 PERMISSION_DENIED');
+
+    const listed = await cli('keys', 'list', '--user', 'alice');
+    expect(listed.stdout).toMatch(new RegExp(`^ID +USER +NAME .*\n${id}  alice  ci    /home/alice/a  read,write  valid  20`));
+    expect(JSON.parse((await cli('keys', 'list', '--json')).stdout)).toContainEqual(
+      expect.objectContaining({ id, user: 'alice' }),
+    );
+
+    expect(await cli('keys', 'revoke', id)).toEqual({ code: 0, stdout: `${id}\n`, stderr: '' });
+    expect((await client.get('/home/alice/a/file')).outcome).toBe('401 AUTHENTICATION_FAILED');
+    expect((await cli('keys', 'list', '--user', 'alice')).stdout).not.toContain(id);
+    expect((await cli('keys', 'list', '--all')).stdout).toContain('revoked');
+  });
+
+  it('says what is wrong: 1 when refused, 2 for wrong usage, 3 when a part is done', async () => {
+    expect(await cli('keys', 'create', '--user', 'nobody', '--name', 'x')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('USER_NOT_FOUND: There is no user nobody.'),
+    });
+    expect(await cli('keys', 'create', '--user', 'alice', '--name', 'x', '--verbs', 'fly')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('read, list, write, delete, share, admin'),
+    });
+    expect(await cli('keys', 'create', '--user', 'alice')).toMatchObject({ code: 2, stdout: '' });
+    expect(await cli('keys', 'revoke', 'none')).toMatchObject({ code: 1, stderr: expect.stringContaining('KEY_NOT_FOUND') });
+    const { id } = JSON.parse((await cli('keys', 'create', '--user', 'bob', '--name', 'x', '--json')).stdout) as { id: string };
+    expect(await cli('keys', 'revoke', id, 'none')).toMatchObject({ code: 3, stdout: `${id}\n` });
+  });
+});
+
+describe('callfs users', () => {
+  it('adds, lists and removes a user', async () => {
+    const added = await cli('users', 'add', 'dora', '--uid', '2100', '--groups', 'team,3000', '--umask', '0027');
+    expect(added).toMatchObject({ code: 0, stdout: 'dora\n', stderr: expect.stringContaining('uid 2100, gid 2100') });
+    const listed = await cli('users', 'list');
+    expect(listed.stdout).toMatch(/^NAME +UID +GID +GROUPS +UMASK +SOURCE\nroot +0 +0 +- +0022 +configuration\n/);
+    expect(listed.stdout).toMatch(/^dora +2100 +2100 +\d+,3000 +0027 +metadata$/m);
+    expect(await cli('users', 'remove', 'dora')).toEqual({ code: 0, stdout: 'dora\n', stderr: '' });
+    expect(await cli('users', 'remove', 'alice')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('alice is a user of the configuration'),
+    });
+    expect(await cli('users', 'add', 'x', '--uid', 'none')).toMatchObject({ code: 2, stdout: '' });
+  });
+});
