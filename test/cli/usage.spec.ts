@@ -36,6 +36,8 @@ const COMMANDS = [
   'users add',
   'users list',
   'users remove',
+  'dump',
+  'load',
 ];
 
 describe('--help', () => {

@@ -33,8 +33,11 @@ export {
 } from './verification/metadata-fault';
 export { MetadataModule, type MetadataModuleOptions } from './metadata.module';
 export { connectionsOf, firstThatWorks } from './postgres/connection';
-export { openPostgresStore, type PostgresStoreOptions } from './postgres/open-postgres-store';
+export { openPostgresData, openPostgresStore, type PostgresStoreOptions } from './postgres/open-postgres-store';
 export type { PostgresMetadataStore } from './postgres/postgres-metadata-store';
-export { openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
+export { dumpMetadata } from './dump/dump-metadata';
+export { loadMetadata } from './dump/load-metadata';
+export type { MetadataData } from './dump/metadata-data';
+export { openSqliteData, openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
 export type { SqliteMetadataStore } from './sqlite/sqlite-metadata-store';
 export { DatabaseClaim } from './sqlite/database-claim';

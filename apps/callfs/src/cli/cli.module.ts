@@ -21,6 +21,8 @@ import { ClearLocksCommand } from './locks/clear.command';
 import { ListLocksCommand } from './locks/list.command';
 import { LocksCommand } from './locks/locks.command';
 import { ShowLockCommand } from './locks/show.command';
+import { DumpCommand } from './metadata/dump.command';
+import { LoadCommand } from './metadata/load.command';
 import { ServerCommand } from './server/server.command';
 import { SelfSignedCommand } from './tls/self-signed.command';
 import { TlsCommand } from './tls/tls.command';
@@ -61,6 +63,8 @@ import { USERS_COMMANDS } from './users/users.command';
     ScrubCommand,
     ExportCommand,
     ImportCommand,
+    DumpCommand,
+    LoadCommand,
   ],
 })
 export class CliModule {}

@@ -28,7 +28,10 @@ export const TYPES: CustomTypesConfig = {
  * `verify-full` for the name as well.
  */
 export function connectionsOf(dsn: string): Connection[] {
-  const url = new URL(dsn.replace(/^postgres(ql)?:\/\//, 'http://'));
+  // A URL of the web needs a host; one of libpq may leave it to `?host=`.
+  const url = new URL(
+    dsn.replace(/^postgres(?:ql)?:\/\/((?:[^@/?#]*@)?)(?=[/?]|$)/, 'http://$1localhost').replace(/^postgres(?:ql)?:/, 'http:'),
+  );
   const { searchParams } = url;
   const user = decodeURIComponent(url.username) || 'postgres';
   const password = searchParams.get('password') ?? (url.password === '' ? undefined : decodeURIComponent(url.password));

@@ -2,6 +2,7 @@ import type { TlsOptions } from 'node:tls';
 import { Client, type Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { CallfsError } from '@callfs/core';
+import type { MetadataData } from '../dump/metadata-data';
 import { ENTITIES } from '../entities';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
@@ -33,34 +34,55 @@ const DEFAULT_TIMEOUT_MS = 5_000;
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresMetadataStore> {
   const { poolSize = 10, operationTimeoutMs = DEFAULT_TIMEOUT_MS, collectGraceMs = DEFAULT_GRACE_MS } = options;
+  const synchronousCommit = options.durability === 'relaxed' ? 'off' : undefined;
+  const { dataSource } = await openData(options.dsn, {
+    poolSize,
+    connectTimeoutMs: operationTimeoutMs,
+    operationTimeoutMs,
+    synchronousCommit,
+  });
+  return new PostgresMetadataStore(dataSource, poolOf(dataSource), collectGraceMs, options.observe);
+}
+
+/** The same tables without a store around them; other nodes may have them open. `METADATA_UNAVAILABLE`. */
+export function openPostgresData(dsn: string, connectTimeoutMs: number): Promise<MetadataData> {
+  return openData(dsn, { poolSize: 2, connectTimeoutMs });
+}
+
+async function openData(dsn: string, settings: SessionSettings): Promise<MetadataData> {
   let dataSource: DataSource | undefined;
   try {
-    const connection = await firstThatWorks(connectionsOf(options.dsn), operationTimeoutMs);
-    await migrate(connection, operationTimeoutMs);
-    const isRelaxed = options.durability === 'relaxed';
-    dataSource = dataSourceOf(connection, poolSize, operationTimeoutMs, isRelaxed ? '-c synchronous_commit=off' : undefined);
-    await dataSource.initialize();
-    const pool = (dataSource.driver as unknown as { master: Pool }).master;
+    const connection = await firstThatWorks(connectionsOf(dsn), settings.connectTimeoutMs);
+    const isLazy = await migrate(connection, settings.connectTimeoutMs);
+    const synchronousCommit = settings.synchronousCommit ?? (isLazy ? 'on' : undefined);
+    const opened = (dataSource = dataSourceOf(connection, { ...settings, synchronousCommit }));
+    await opened.initialize();
     // A connection that breaks while nobody uses it is replaced by the next that is asked for.
-    pool.on('error', () => undefined);
-    return new PostgresMetadataStore(dataSource, pool, collectGraceMs, options.observe);
+    poolOf(opened).on('error', () => undefined);
+    return { dataSource: opened, close: () => opened.destroy() };
   } catch (error) {
     if (dataSource?.isInitialized) await dataSource.destroy();
     if (CallfsError.is(error)) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CallfsError(
-      'METADATA_UNAVAILABLE',
-      `The metadata cannot be opened in PostgreSQL (${reason}). Check metadata_store.dsn.`,
-      { cause: error },
-    );
+    throw new CallfsError('METADATA_UNAVAILABLE', 'The metadata cannot be opened in PostgreSQL', { cause: error });
   }
+}
+
+function poolOf(dataSource: DataSource): Pool {
+  return (dataSource.driver as unknown as { master: Pool }).master;
+}
+
+interface SessionSettings {
+  readonly poolSize: number;
+  readonly connectTimeoutMs: number;
+  /** Of one statement; absent: none. */
+  readonly operationTimeoutMs?: number;
+  /** Absent: as the server has it. */
+  readonly synchronousCommit?: 'on' | 'off';
 }
 
 function dataSourceOf(
   { host, port, user, password, database, ssl }: Connection,
-  poolSize: number,
-  timeoutMs: number,
-  settings?: string,
+  { poolSize, connectTimeoutMs, operationTimeoutMs, synchronousCommit }: SessionSettings,
 ): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -73,30 +95,33 @@ function dataSourceOf(
     entities: ENTITIES,
     migrations: MIGRATIONS,
     poolSize,
-    connectTimeoutMS: timeoutMs,
+    connectTimeoutMS: connectTimeoutMs,
     // Nothing of ours needs an extension.
     installExtensions: false,
     extra: {
       types: TYPES,
-      statement_timeout: timeoutMs,
+      statement_timeout: operationTimeoutMs,
       // Beyond the server's own: for one that does not answer at all.
-      query_timeout: timeoutMs + 1000,
+      query_timeout: operationTimeoutMs === undefined ? undefined : operationTimeoutMs + 1000,
       application_name: 'callfs',
       keepAlive: true,
-      options: settings,
+      options: synchronousCommit && `-c synchronous_commit=${synchronousCommit}`,
     },
   });
 }
 
-/** The lock is a session's, so the migrations run while another connection holds it. */
-async function migrate(connection: Connection, timeoutMs: number): Promise<void> {
+/**
+ * The lock is a session's, so the migrations run while another connection holds it. Resolves to whether the server would
+ * acknowledge commits that are not on its disk.
+ */
+async function migrate(connection: Connection, timeoutMs: number): Promise<boolean> {
   const client = new Client({ ...connection, connectionTimeoutMillis: timeoutMs });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    await refuseUnfit(client);
+    const isLazy = await refuseUnfit(client);
     await client.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
-    const dataSource = dataSourceOf(connection, 2, 0);
+    const dataSource = dataSourceOf(connection, { poolSize: 2, connectTimeoutMs: timeoutMs });
     await dataSource.initialize();
     try {
       await refuseNewerSchema(dataSource);
@@ -104,15 +129,16 @@ async function migrate(connection: Connection, timeoutMs: number): Promise<void>
     } finally {
       await dataSource.destroy();
     }
+    return isLazy;
   } finally {
     await client.end().catch(() => undefined);
   }
 }
 
-async function refuseUnfit(client: Client): Promise<void> {
-  const { rows } = await client.query<{ version: number; replica: boolean; read_only: boolean }>(
+async function refuseUnfit(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ version: number; replica: boolean; read_only: boolean; lazy: boolean }>(
     `SELECT current_setting('server_version_num')::int / 10000 AS version, pg_is_in_recovery() AS replica,
-            current_setting('transaction_read_only') = 'on' AS read_only`,
+            current_setting('transaction_read_only') = 'on' AS read_only, current_setting('synchronous_commit') = 'off' AS lazy`,
   );
   const [facts] = rows;
   if (facts && facts.version < OLDEST_POSTGRES)
@@ -125,6 +151,7 @@ async function refuseUnfit(client: Client): Promise<void> {
       'METADATA_UNAVAILABLE',
       'metadata_store.dsn: this PostgreSQL is read-only. Name the primary and not a standby.',
     );
+  return facts?.lazy ?? false;
 }
 
 async function refuseNewerSchema(dataSource: DataSource): Promise<void> {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { DataSource } from 'typeorm';
 import { CallfsError } from '@callfs/core';
+import type { MetadataData } from '../dump/metadata-data';
 import { ENTITIES } from '../entities';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
@@ -29,12 +30,9 @@ const DEFAULT_GRACE_MS = 60_000;
 /** Opens (or makes) the metadata in a file, brings its schema up to date and starts the writer. `METADATA_UNAVAILABLE`. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteMetadataStore> {
   const { path, durability = 'full', collectGraceMs = DEFAULT_GRACE_MS } = options;
-  let claim: DatabaseClaim | undefined;
-  let dataSource: DataSource | undefined;
+  const data = await openSqliteData(path);
   try {
-    fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    claim = DatabaseClaim.take(path);
-    dataSource = await open(path);
+    const { dataSource, claim } = data;
     const cache = new TreeCache(options.cache ?? DEFAULT_CACHE);
     const writer = await WriterClient.start({ path, durability, collectGraceMs }, (changes) =>
       changes ? cache.apply(changes) : cache.clear(),
@@ -42,7 +40,28 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const helpers = [new Lister(path), new Verifier(path), cache, claim] as const;
     return new SqliteMetadataStore(dataSource, handleOf(dataSource), writer, ...helpers, options.observe);
   } catch (error) {
-    await dataSource?.destroy();
+    await data.close();
+    throw openingError(error, path);
+  }
+}
+
+interface SqliteData extends MetadataData {
+  readonly claim: DatabaseClaim;
+}
+
+/** The same tables without a store around them, for this process alone. `METADATA_UNAVAILABLE`. */
+export async function openSqliteData(path: string): Promise<SqliteData> {
+  let claim: DatabaseClaim | undefined;
+  try {
+    fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const taken = (claim = DatabaseClaim.take(path));
+    const dataSource = await open(path);
+    const close = async () => {
+      await dataSource.destroy();
+      taken.release();
+    };
+    return { dataSource, claim, close };
+  } catch (error) {
     claim?.release();
     throw openingError(error, path);
   }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { Client } from 'pg';
 import { CallfsError } from '@callfs/core';
-import { DatabaseClaim } from '@callfs/metadata';
+import { connectionsOf, DatabaseClaim, firstThatWorks } from '@callfs/metadata';
 import type { MetadataStoreConfig } from '../../../config/config';
 import { parseDsn } from '../../../config/dsn';
 import { nearestExisting } from './nearest-existing';
@@ -40,8 +40,10 @@ interface ServerFacts {
 
 async function checkPostgres(dsn: string, timeoutMs: number): Promise<Seen> {
   const { host = '', port = '', database = '' } = parseDsn(dsn) ?? {};
-  const client = new Client({ connectionString: dsn, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
+  let client: Client | undefined;
   try {
+    const connection = await firstThatWorks(connectionsOf(dsn), timeoutMs);
+    client = new Client({ ...connection, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
     await client.connect();
     const { rows } = await client.query<ServerFacts>(
       `SELECT current_setting('server_version_num')::int / 10000 AS version, pg_is_in_recovery() AS replica,
@@ -54,7 +56,7 @@ async function checkPostgres(dsn: string, timeoutMs: number): Promise<Seen> {
     if (CallfsError.is(cause)) throw cause;
     throw new CallfsError('METADATA_UNAVAILABLE', 'PostgreSQL cannot be used', { cause });
   } finally {
-    await client.end();
+    await client?.end();
   }
 }
 

@@ -1,0 +1,23 @@
+import type { MetadataData } from '@callfs/metadata';
+import { loadConfig } from '../../config/load-config';
+import { explainFailure } from '../../config/startup/explain-failure';
+import type { ConfigOption } from '../config-option';
+import { CommandFailure, EXIT } from '../exit-codes';
+
+/** Work on the tables of the store that the configuration names, while no server uses its SQLite file. */
+export async function withMetadata<T>({ config: file }: ConfigOption, work: (data: MetadataData) => Promise<T>): Promise<T> {
+  const { config } = loadConfig({ file, cwd: process.cwd(), env: process.env, keepSecrets: false });
+  // Loaded only now: it brings the drivers.
+  const { openMetadataData } = await import('../../composition/metadata-data.js');
+  const data = await openMetadataData(config).catch((error: unknown) => {
+    const explained = explainFailure(error, config);
+    throw explained?.kind === 'dependency'
+      ? new CommandFailure(explained.message, EXIT.unreachable, { cause: error })
+      : (explained ?? error);
+  });
+  try {
+    return await work(data);
+  } finally {
+    await data.close();
+  }
+}

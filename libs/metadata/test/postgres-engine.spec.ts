@@ -1,0 +1,367 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { openPostgresStore, type PostgresMetadataStore, type PostgresStoreOptions } from '@callfs/metadata';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { selfSignedCertificate } from '../../../apps/callfs/src/cli/tls/self-signed-certificate';
+import { PostgresServer } from '../../../test/support/postgres';
+import {
+  authorised,
+  find,
+  inline,
+  makeDirectory,
+  makeFile,
+  namesIn,
+  place,
+  read,
+  ROOT_OWNED,
+  target,
+} from '../src/testing/tree-builder';
+
+let server: PostgresServer;
+const stores: PostgresMetadataStore[] = [];
+const clients: Client[] = [];
+
+beforeAll(async () => {
+  server = await PostgresServer.start({ deadlock_timeout: '3s' });
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.end();
+  await Promise.all(stores.splice(0).map((store) => store.close()));
+});
+
+afterAll(() => server.stop());
+
+async function open(dsn: string, options: Partial<PostgresStoreOptions> = {}): Promise<PostgresMetadataStore> {
+  const store = await openPostgresStore({ dsn, poolSize: 4, operationTimeoutMs: 30_000, ...options });
+  stores.push(store);
+  return store;
+}
+
+/** Two nodes on one database. */
+async function openTwo(): Promise<[PostgresMetadataStore, PostgresMetadataStore, database: string]> {
+  const database = await server.createDatabase();
+  const dsn = server.dsn(database);
+  return [...(await Promise.all([open(dsn), open(dsn)])), database] as const;
+}
+
+/** Somebody else's transaction that holds the row of `/`, until `release`. */
+async function holdRoot(database: string): Promise<{ client: Client; release: () => Promise<unknown> }> {
+  const client = new Client({ connectionString: server.dsn(database) });
+  clients.push(client);
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT 1 FROM inode WHERE id = 1 FOR UPDATE');
+  return { client, release: () => client.query('ROLLBACK') };
+}
+
+/** Resolves once so many of the stores' statements wait for a lock. */
+async function waiting(database: string, count: number): Promise<void> {
+  const sql = `SELECT pid FROM pg_stat_activity WHERE datname = '${database}' AND application_name = 'callfs' AND wait_event_type = 'Lock'`;
+  await expect.poll(async () => (await server.query(sql)).length, { timeout: 20_000, interval: 20 }).toBe(count);
+}
+
+describe('two stores on one database', () => {
+  it('P3: what one acknowledged the other sees at once, also where it had found nothing', async () => {
+    const [a, b] = await openTwo();
+    for (let round = 0; round < 30; round++) {
+      const [here, there] = round % 2 === 0 ? [a, b] : [b, a];
+      const name = `f${round}`;
+      expect(await find(there, name)).toBeUndefined();
+      const made = await makeFile(here, [name], inline(name));
+      expect(await find(there, name)).toEqual(made);
+      expect(await namesIn(there)).toContain(name);
+      const changed = await there.replaceContent(await target(there, name), inline('other'), {});
+      expect([await find(here, name), await read(here, name)]).toEqual([changed, 'other']);
+      await here.remove(await target(here, name));
+      expect(await find(there, name)).toBeUndefined();
+    }
+  });
+
+  it('P5: of 50 creators on both exactly one makes the name', async () => {
+    const [a, b] = await openTwo();
+    const at = await place(a, 'f');
+    const calls = Array.from({ length: 50 }, (_, index) =>
+      (index % 2 === 0 ? a : b).createFile(at, ROOT_OWNED, inline(`${index}`), null),
+    );
+    const results = await Promise.allSettled(calls);
+    const refused = results.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(49);
+    for (const result of refused) expect(result).toMatchObject({ reason: { code: 'CONFLICT' } });
+    expect(await find(b, 'f')).toEqual(await Promise.any(calls));
+    expect(await a.statistics()).toMatchObject({ files: 1 });
+  });
+
+  it('P16: directories that move into one another from both never make a cycle', async () => {
+    const [a, b] = await openTwo();
+    for (let round = 0; round < 15; round++) {
+      const [x, y] = [`x${round}`, `y${round}`];
+      for (const path of [[x], [x, 'sub'], [y], [y, 'sub']]) await makeDirectory(a, path);
+      const [source, other] = [await target(a, x), await target(b, y)];
+      const [below, above] = [await place(a, y, 'sub', 'in'), await place(b, x, 'sub', 'in')];
+      const moves = await Promise.allSettled([a.move(source, below, null), b.move(other, above, null)]);
+      expect(moves.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      expect(moves.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'CONFLICT' } });
+    }
+    const faults = [];
+    for await (const fault of a.verify()) faults.push(fault);
+    expect(faults).toEqual([]);
+  });
+
+  it('C3: one removes a directory or the other makes something in it, deep below as well', async () => {
+    const [a, b] = await openTwo();
+    for (let round = 0; round < 15; round++) {
+      const name = `d${round}`;
+      for (const path of [[name], [name, 'e'], [name, 'e', 'f']]) await makeDirectory(a, path);
+      const [doomed, within] = [await target(a, name), await place(b, name, 'e', 'f', 'new')];
+      const [empty, inside] = [await target(a, name, 'e', 'f'), within];
+      const calls = round % 2 === 0 ? [a.removeTree(doomed, null)] : [a.remove(empty)];
+      const [removed, created] = await Promise.allSettled([...calls, b.createFile(inside, ROOT_OWNED, inline('x'), null)]);
+      if (round % 2 === 1) expect([removed.status, created!.status].sort()).toEqual(['fulfilled', 'rejected']);
+      const there = (await find(a, name, 'e', 'f', 'new')) !== undefined;
+      expect(there).toBe(removed.status === 'rejected' && created!.status === 'fulfilled');
+    }
+    while ((await a.reap(100)) > 0);
+    const faults = [];
+    for await (const fault of b.verify()) faults.push(fault);
+    expect(faults).toEqual([]);
+  });
+
+  it('P7: fences grow across both, and a raise of one stops the commits of the other', async () => {
+    const [a, b] = await openTwo();
+    let last = 0;
+    for (let round = 0; round < 20; round++) {
+      const fence = await (round % 2 === 0 ? a : b).nextFence();
+      expect(fence).toBeGreaterThan(last);
+      last = fence;
+    }
+    const guard = { lockNames: ['/f'], fence: last };
+    await a.createFile(await place(a, 'before'), ROOT_OWNED, inline('x'), null, guard);
+    await b.raiseFence(['/f']);
+    const late = a.createFile(await place(a, 'after'), ROOT_OWNED, inline('x'), null, guard);
+    await expect(late).rejects.toMatchObject({ code: 'STALE_LOCK' });
+    expect(await namesIn(b)).toEqual(['before']);
+  });
+
+  it('P7: a raise does not return while a commit with a lower fence is under way', async () => {
+    const [a, b, database] = await openTwo();
+    const guard = { lockNames: ['/f'], fence: await a.nextFence() };
+    const at = await place(a, 'f');
+    const root = await holdRoot(database);
+    const order: string[] = [];
+    const commit = a.createFile(at, ROOT_OWNED, inline('x'), null, guard).then(() => order.push('commit'));
+    await waiting(database, 1);
+    const raise = b.raiseFence(['/f']).then(() => order.push('raise'));
+    await waiting(database, 2);
+    await root.release();
+    await Promise.all([commit, raise]);
+    expect(order).toEqual(['commit', 'raise']);
+  });
+});
+
+it('P1: a server that is killed under load has lost nothing that was acknowledged', async () => {
+  const mine = await PostgresServer.start();
+  try {
+    const dsn = mine.dsn(await mine.createDatabase());
+    const store = await open(dsn);
+    const at = { directory: await authorised(store), missing: [] };
+    const acknowledged: string[] = [];
+    let enough: () => void = () => undefined;
+    const loaded = new Promise<void>((resolve) => (enough = resolve));
+    const writer = async (id: number) => {
+      for (let count = 0; ; count++) {
+        const name = `f${id}-${count}`;
+        await store.createFile({ ...at, name }, ROOT_OWNED, inline(name), null);
+        if (acknowledged.push(name) === 200) enough();
+      }
+    };
+    const writers = Array.from({ length: 8 }, (_, id) => writer(id));
+    const ended = Promise.allSettled(writers);
+    await loaded;
+    await mine.crash();
+    for (const result of await ended) expect(result).toMatchObject({ reason: { code: 'METADATA_UNAVAILABLE' } });
+    await expect(store.ping()).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
+    await mine.run();
+    for (const name of acknowledged) expect(await read(store, name)).toBe(name);
+    const { files } = await store.statistics();
+    expect(files).toBeGreaterThanOrEqual(acknowledged.length);
+    await makeFile(store, ['on it goes']);
+  } finally {
+    await Promise.all(stores.splice(0).map((store) => store.close()));
+    await mine.stop();
+  }
+});
+
+describe('N5: what goes wrong on the way', () => {
+  it('a deadlock with somebody else is tried again and seen by nobody', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database));
+    const other = new Client({ connectionString: server.dsn(database) });
+    clients.push(other);
+    await other.connect();
+    await other.query("SET deadlock_timeout = '10min'");
+    await other.query('BEGIN');
+    await other.query('UPDATE statistic SET value = value');
+    const created = makeFile(store, ['f'], inline('made'));
+    await waiting(database, 1);
+    await other.query('UPDATE inode SET version = version WHERE id = 1');
+    await other.query('ROLLBACK');
+    await created;
+    expect(await read(store, 'f')).toBe('made');
+    expect(await store.statistics()).toMatchObject({ files: 1 });
+    const [seen] = await server.query<{ deadlocks: string }>(
+      `SELECT deadlocks FROM pg_stat_database WHERE datname = '${database}'`,
+    );
+    expect(Number(seen!.deadlocks)).toBe(1);
+  });
+
+  it('a call that takes longer than it may has changed nothing, and the next goes on', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database), { operationTimeoutMs: 1000 });
+    const at = await place(store, 'late');
+    const root = await holdRoot(database);
+    await expect(store.createFile(at, ROOT_OWNED, inline('x'), null)).rejects.toMatchObject({
+      code: 'METADATA_UNAVAILABLE',
+      message: expect.stringMatching(/server\.metadata_op_timeout; nothing has changed/) as string,
+    });
+    await root.release();
+    expect(await namesIn(store)).toEqual([]);
+    await makeFile(store, ['next']);
+  });
+
+  it('when all connections are taken it is METADATA_UNAVAILABLE in bounded time, and over when one is back', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database), { poolSize: 1, operationTimeoutMs: 2000 });
+    const other = new Client({ connectionString: server.dsn(database) });
+    clients.push(other);
+    await other.connect();
+    await other.query('BEGIN; LOCK TABLE node IN ACCESS EXCLUSIVE MODE');
+    const wait = () => store.tables.read('node', 'SELECT boot_id FROM node').catch((error: unknown) => error);
+    const first = wait();
+    await waiting(database, 1);
+    // The second has the connection when the time of the third is up.
+    const second = wait();
+    await expect(store.resolve(['f'])).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
+    await other.query('ROLLBACK');
+    await Promise.all([first, second]);
+    expect(await find(store, 'f')).toBeUndefined();
+  });
+
+  it('a connection that the server cuts off is replaced, and a read does not notice', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database));
+    await makeFile(store, ['f']);
+    await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
+    expect(await read(store, 'f')).toBe('text');
+    await makeFile(store, ['g']);
+  });
+});
+
+describe('opening', () => {
+  it('four nodes at once make one schema', async () => {
+    const database = await server.createDatabase();
+    const opened = await Promise.all(Array.from({ length: 4 }, () => open(server.dsn(database), { poolSize: 1 })));
+    const applied = await server.query<{ name: string }>('SELECT name FROM migrations', database);
+    expect(new Set(applied.map(({ name }) => name)).size).toBe(applied.length);
+    await makeFile(opened[0]!, ['f']);
+    expect(await namesIn(opened[3]!)).toEqual(['f']);
+  });
+
+  it('refuses a schema that is newer than the program', async () => {
+    const database = await server.createDatabase();
+    await (await open(server.dsn(database))).close();
+    await server.query("INSERT INTO migrations (timestamp, name) VALUES (9999999999999, 'FromTheFuture9')", database);
+    await expect(open(server.dsn(database))).rejects.toMatchObject({
+      code: 'METADATA_UNAVAILABLE',
+      message: expect.stringMatching(/newer CallFS.*FromTheFuture9/) as string,
+    });
+  });
+
+  it('refuses a database that cannot be written', async () => {
+    const database = await server.createDatabase();
+    await server.query(`ALTER DATABASE ${database} SET default_transaction_read_only = on`);
+    await expect(open(server.dsn(database))).rejects.toMatchObject({
+      code: 'METADATA_UNAVAILABLE',
+      message: expect.stringContaining('read-only') as string,
+    });
+  });
+
+  it('reaches a server by its socket', async () => {
+    const store = await open(server.socketDsn(await server.createDatabase()));
+    await makeFile(store, ['f']);
+  });
+});
+
+describe('sslmode', () => {
+  let encrypted: PostgresServer;
+  let directory: string;
+  const authority = () => `sslrootcert=${join(directory, 'ca.crt')}`;
+  const at = (host: string, dsn: string) => dsn.replace('127.0.0.1', host);
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'callfs-tls-'));
+    const { certificatePem, keyPem } = selfSignedCertificate(['localhost'], 2, new Date());
+    const [certificate, key, hosts] = [join(directory, 'ca.crt'), join(directory, 'server.key'), join(directory, 'hba')];
+    writeFileSync(certificate, certificatePem);
+    writeFileSync(key, keyPem, { mode: 0o600 });
+    writeFileSync(hosts, 'hostssl sealed all all scram-sha-256\nhost postgres,open all all scram-sha-256\n');
+    if (process.getuid?.() === 0) {
+      const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+      for (const path of [directory, certificate, key, hosts]) chownSync(path, id('-u'), id('-g'));
+    }
+    encrypted = await PostgresServer.start({
+      ...{ ssl: 'on', ssl_cert_file: certificate, ssl_key_file: key, hba_file: hosts },
+      listen_addresses: 'localhost,127.0.0.1',
+    });
+    for (const name of ['open', 'sealed']) await encrypted.query(`CREATE DATABASE ${name}`);
+  });
+
+  afterAll(async () => {
+    await encrypted.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Whether the connections of a store are encrypted. */
+  async function isEncrypted(dsn: string): Promise<boolean> {
+    const store = await open(dsn);
+    const sql = 'SELECT bool_and(ssl) AS ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+    return (await store.tables.read<{ ssl: boolean }>('ssl', sql))[0]!.ssl;
+  }
+
+  it.each([
+    ['disable', false],
+    ['allow', false],
+    ['prefer', true],
+    ['require', true],
+  ])('%s: encrypted %s where both are possible', async (mode, expected) => {
+    expect(await isEncrypted(encrypted.dsn('open', `sslmode=${mode}`))).toBe(expected);
+  });
+
+  it('allow encrypts where it has to, disable is refused there', async () => {
+    expect(await isEncrypted(encrypted.dsn('sealed', 'sslmode=allow'))).toBe(true);
+    await expect(open(encrypted.dsn('sealed', 'sslmode=disable'))).rejects.toMatchObject({ cause: { code: '28000' } });
+  });
+
+  it('verify-ca wants the authority and no name, verify-full the name as well', async () => {
+    for (const mode of ['verify-ca', 'verify-full'])
+      await expect(open(at('localhost', encrypted.dsn('open', `sslmode=${mode}`)))).rejects.toMatchObject({
+        cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+      });
+    expect(await isEncrypted(encrypted.dsn('open', `sslmode=verify-ca&${authority()}`))).toBe(true);
+    await expect(open(encrypted.dsn('open', `sslmode=verify-full&${authority()}`))).rejects.toMatchObject({
+      cause: { code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+    });
+    expect(await isEncrypted(at('localhost', encrypted.dsn('open', `sslmode=verify-full&${authority()}`)))).toBe(true);
+  });
+
+  it('prefer does without where there is none, require does not', async () => {
+    const database = await server.createDatabase();
+    expect(await isEncrypted(server.dsn(database, 'sslmode=prefer'))).toBe(false);
+    await expect(open(server.dsn(database, 'sslmode=require'))).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('does not support SSL') as string },
+    });
+  });
+});
