@@ -16,11 +16,12 @@ export interface SeenRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** What goes wrong: another answer, a connection that ends, or stalls, after so many bytes of the answer's body, silence. */
+/** What goes wrong: another answer, a connection that ends, or stalls, after so many bytes of the answer's body, other bytes, silence. */
 export type Fault =
   | { readonly status: number; readonly body: string }
   | { readonly cutAfter: number }
   | { readonly stallAfter: number }
+  | { readonly rewrite: (chunk: Buffer) => Buffer }
   | 'silence';
 
 /** Stands between a client and an HTTP server and does to single requests what networks and servers do. */
@@ -65,7 +66,9 @@ export class FaultProxy {
     response.on('close', () => onward.destroy());
     onward.on('response', (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      if (fault) passSome(answer, response, fault);
+      if (fault && 'rewrite' in fault)
+        answer.on('data', (chunk: Buffer) => response.write(fault.rewrite(chunk))).on('end', () => response.end());
+      else if (fault) passSome(answer, response, fault);
       else answer.pipe(response);
     });
     request.pipe(onward);

@@ -3,6 +3,7 @@ import { AuthModule, Authenticator } from '@callfs/auth';
 import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
+import { Peers } from './cluster/peers';
 import { BootId } from './composition/boot-id';
 import { identityOptions, openKeyRing, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
@@ -38,7 +39,7 @@ export class AppModule {
         CallfsConfigModule.register(config),
         HttpShellModule.forRoot(config),
         MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openMetadata }),
-        StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openStorage }),
+        StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics, Peers], useFactory: openStorage }),
         LockingModule.registerAsync({
           leases: { inject: [CALLFS_CONFIG], useFactory: leaseStoreOptions },
           inject: [CALLFS_CONFIG, MetadataStore, Metrics, BootId],
@@ -52,6 +53,11 @@ export class AppModule {
         AccessHttpModule,
       ],
       providers: [
+        {
+          provide: Peers,
+          inject: [CALLFS_CONFIG, MetadataStore, Metrics],
+          useFactory: (...from: Parameters<typeof Peers.of>) => Peers.of(...from),
+        },
         { provide: BootId, useFactory: () => new BootId() },
         { provide: RequestAuthenticator, useExisting: Authenticator },
         { provide: PrincipalNames, inject: [CALLFS_CONFIG, MetadataStore], useFactory: openPrincipalNames },
@@ -77,6 +83,7 @@ export class AppModule {
         { provide: UPKEEP_OBSERVER, inject: [Metrics], useFactory: upkeepObserver },
       ],
       exports: [
+        Peers,
         BootId,
         KeyRing,
         UPKEEP_OBSERVER,

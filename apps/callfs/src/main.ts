@@ -1,6 +1,10 @@
 import { LockService } from '@callfs/locking';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
+import { InternalRoutes } from './cluster/internal-routes';
+import { PeerGate } from './cluster/peer-gate';
+import { PeerSecret } from './cluster/peer-signature';
+import { BootId } from './composition/boot-id';
 import { registerNodeGauges } from './composition/node-gauges';
 import { registerNodeHealth } from './composition/node-health';
 import type { CallfsConfig } from './config/config';
@@ -9,7 +13,7 @@ import { QuickRead } from './http/files/quick-read';
 import { HealthChecks } from './http/health/health-checks';
 import { RequestLimits } from './http/limits/request-limits';
 import { PublicUrl } from './http/public-url';
-import { answerAtOnce, createHttpApp, listen, reloadCertificate } from './http/server';
+import { answerAtOnce, answerPeers, createHttpApp, listen, reloadCertificate } from './http/server';
 import { speaksTls } from './http/tls';
 import { Metrics } from './metrics/catalogue';
 
@@ -32,6 +36,9 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     registerNodeGauges(app.get(Metrics), storage, store);
     // It passes every limit by.
     if (!app.get(RequestLimits).concern('read')) answerAtOnce(app, app.get(QuickRead, { strict: false }));
+    const secret = new PeerSecret(config.auth.internalProxySecret);
+    const gate = new PeerGate(secret, config.instanceDiscovery.instanceId);
+    answerPeers(app, new InternalRoutes(gate, secret, storage, app.get(BootId).value));
     const { port } = await listen(app, config.server.listenAddr);
     const host = config.server.listenAddr.host || 'localhost';
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

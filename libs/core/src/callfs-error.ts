@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'DIRECTORY_NOT_EMPTY'
   | 'STALE_LOCK'
   | 'LINK_NOT_FOUND'
+  | 'NODE_NOT_FOUND'
   | 'LINK_PASSWORD_REQUIRED'
   | 'LINK_GONE'
   | 'UPLOAD_NOT_FOUND'
@@ -48,6 +49,7 @@ export type ErrorCode =
   | 'BACKEND_UNAVAILABLE'
   | 'SHUTTING_DOWN'
   | 'INSUFFICIENT_STORAGE'
+  | 'TOO_MANY_HOPS'
   /** What was read before a commit had changed at the commit; the use case reads again and retries. Never reaches a client as such. */
   | 'CONFLICT';
 

@@ -1,5 +1,6 @@
 export {
   StorageProvider,
+  type ActingUser,
   type BlobBody,
   type Capacity,
   type ListedObject,
@@ -8,9 +9,11 @@ export {
   type WriteOptions,
 } from './storage-provider';
 export { damageIn } from './blob-errors';
-export { StorageProviders } from './storage-providers';
+export { StorageProviders, type PeerBackends } from './storage-providers';
 export { StorageModule, type StorageModuleOptions } from './storage.module';
 export { openLocalfs, type LocalfsOptions, type LocalfsProvider } from './localfs/localfs-provider';
 export { RootClaim } from './localfs/root-claim';
 export { openS3 } from './s3/open-s3';
 export type { S3Options } from './s3/s3-options';
+export type { PeerAnswer, PeerLink, PeerRequest } from './peer/peer-link';
+export { PEER_BLOBS, PeerProvider, wrongAnswer } from './peer/peer-provider';

@@ -20,15 +20,31 @@ export interface ListedObject extends StoredObject {
  */
 export type BlobBody = AsyncIterable<Buffer>;
 
+/** For whom a request is made, as the logs of every node on its way tell. */
+export interface ActingUser {
+  readonly user: string;
+  readonly requestId: string;
+}
+
+/** What a whole content is known to be. */
+export interface ExpectedContent {
+  readonly size: number;
+  readonly sha256: string;
+}
+
 export interface WriteOptions {
   /** What the body must come to, in bytes, when that is known. */
   readonly size?: number;
   readonly signal?: AbortSignal;
+  readonly actingFor?: ActingUser;
 }
 
 export interface ReadOptions {
   readonly range?: ByteRange;
+  /** Compared with what comes, by a backend that cannot vouch for its bytes itself. */
+  readonly expected?: ExpectedContent;
   readonly signal?: AbortSignal;
+  readonly actingFor?: ActingUser;
 }
 
 /** Bytes of the medium below a backend. */

@@ -1,13 +1,26 @@
-import { CallfsError } from '@callfs/core';
+import { CallfsError, type Replica } from '@callfs/core';
 import type { StorageProvider } from './storage-provider';
 
-/** The backends of this node, by name. */
+/** The backends of the other nodes, through those nodes. */
+export interface PeerBackends {
+  /** `PEER_UNAVAILABLE` when nobody knows where that node is. */
+  at(instanceId: string, backend: string): StorageProvider;
+  close(): Promise<void>;
+}
+
+/** The backends of this node, by name, and the way to those of the others. */
 export class StorageProviders {
   private readonly byName: ReadonlyMap<string, StorageProvider>;
   /** Takes new content (`backend.default_backend`). */
   readonly default: StorageProvider;
 
-  constructor(providers: readonly StorageProvider[], defaultName: string) {
+  constructor(
+    providers: readonly StorageProvider[],
+    defaultName: string,
+    /** The name of this node, as blobs carry it. */
+    private readonly instanceId = '',
+    private readonly peers?: PeerBackends,
+  ) {
     this.byName = new Map(providers.map((provider) => [provider.name, provider]));
     this.default = this.get(defaultName);
   }
@@ -19,6 +32,18 @@ export class StorageProviders {
     throw new CallfsError('BACKEND_UNAVAILABLE', `This node has no backend "${name}". Configure it, or ask a node that has it.`);
   }
 
+  /** Whether this node reaches a blob without another one. */
+  isAtHand({ backend, instanceId }: Pick<Replica, 'backend' | 'instanceId'>): boolean {
+    return this.byName.has(backend) && (instanceId === '' || instanceId === this.instanceId);
+  }
+
+  /** What has a blob: a backend of this node, one that all share, or the node whose it is. `BACKEND_UNAVAILABLE`, `PEER_UNAVAILABLE`. */
+  at(place: Pick<Replica, 'backend' | 'instanceId'>): StorageProvider {
+    const { backend, instanceId } = place;
+    if (instanceId === '' || instanceId === this.instanceId || !this.peers) return this.get(backend);
+    return this.peers.at(instanceId, backend);
+  }
+
   has(name: string): boolean {
     return this.byName.has(name);
   }
@@ -28,6 +53,7 @@ export class StorageProviders {
   }
 
   async close(): Promise<void> {
+    await this.peers?.close();
     await Promise.all(this.all().map((provider) => provider.close()));
   }
 }

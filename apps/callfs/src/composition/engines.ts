@@ -1,5 +1,6 @@
 import { openPostgresStore, openSqliteStore, type MetadataStore, type QueryObserver } from '@callfs/metadata';
 import { openLocalfs, openS3, StorageProviders, type StorageProvider } from '@callfs/storage';
+import type { Peers } from '../cluster/peers';
 import type { CallfsConfig } from '../config/config';
 import { MeasuredStorage } from './measured-storage';
 import type { Metrics } from '../metrics/catalogue';
@@ -26,7 +27,8 @@ export function openMetadata({ metadataStore, storage, server }: CallfsConfig, m
 }
 
 /** Opens the storage backends that the configuration names, their calls counted. What was opened before one fails is closed. */
-export async function openStorage({ backend, storage, server }: CallfsConfig, metrics: Metrics): Promise<StorageProviders> {
+export async function openStorage(config: CallfsConfig, metrics: Metrics, peers?: Peers): Promise<StorageProviders> {
+  const { backend, storage, server, instanceDiscovery } = config;
   const { localfsRootPath: rootPath, s3, defaultBackend } = backend;
   const { fileOpTimeoutMs } = server;
   const localfs = await openLocalfs({ rootPath, durability: storage.durability, fileOpTimeoutMs });
@@ -36,6 +38,8 @@ export async function openStorage({ backend, storage, server }: CallfsConfig, me
     return new StorageProviders(
       opened.map((provider) => new MeasuredStorage(provider, metrics)),
       defaultBackend,
+      instanceDiscovery.instanceId,
+      peers,
     );
   } catch (error) {
     await localfs.close();

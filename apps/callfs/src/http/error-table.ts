@@ -34,6 +34,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   PERMISSION_DENIED: { status: 403, meaning: 'The permission bits do not allow it.' },
   FILE_NOT_FOUND: { status: 404, meaning: 'There is nothing at this path.' },
   LINK_NOT_FOUND: { status: 404, meaning: 'There is no such link.' },
+  NODE_NOT_FOUND: { status: 404, meaning: 'No node of that name is registered.' },
   ROUTE_NOT_FOUND: { status: 404, meaning: 'The API has no such route.' },
   UPLOAD_NOT_FOUND: { status: 404, meaning: 'There is no such upload, or it is not yours.' },
   KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key.' },
@@ -72,4 +73,5 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = {
   BACKEND_UNAVAILABLE: { status: 503, retryAfter: 2, meaning: 'The storage backend does not answer.' },
   CONFLICT: { status: 503, publicCode: 'METADATA_UNAVAILABLE', retryAfter: 1, meaning: 'Too many changes at once; try again.' },
   INSUFFICIENT_STORAGE: { status: 507, meaning: 'The disk is full or a quota is used up.' },
+  TOO_MANY_HOPS: { status: 508, meaning: 'Nodes send a request round in a circle; look at `peer_endpoints`.' },
 };

@@ -35,6 +35,8 @@ export class Exchange {
   route = '';
   /** Who asks, once the key was checked; null on open routes and before. */
   identity: Identity | null = null;
+  /** For whom a peer asks, for the log alone: it gives no rights. */
+  actingFor: string | undefined;
   /** Names and values that tell how often one may still ask, where that is limited. */
   limitFields: readonly string[] | undefined;
   /** Bytes of content that came in and went out. */

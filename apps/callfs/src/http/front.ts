@@ -23,6 +23,12 @@ export interface QuickAnswer {
   answer(exchange: Exchange): boolean;
 }
 
+/** Answers what nodes ask of each other. */
+export interface InternalAnswer {
+  /** Whether the request is one of those, which are then answered here and by no route. */
+  answer(exchange: Exchange): boolean;
+}
+
 /**
  * Where every request enters, before any framework: it gets its exchange, what no route may see is refused, and the
  * router is shown a URL it cannot misread. The listener of the server's `request`, `checkContinue` and `clientError`.
@@ -34,6 +40,7 @@ export class HttpFront {
   route: RequestListener = () => undefined;
   observer: ExchangeObserver | undefined;
   quick: QuickAnswer | undefined;
+  internal: InternalAnswer | undefined;
   /** One function for all responses, not a closure for each. */
   private readonly onClose: (this: ServerResponse) => void;
 
@@ -64,7 +71,7 @@ export class HttpFront {
       writeError(exchange, problem);
       return;
     }
-    if (this.quick?.answer(exchange)) return;
+    if (this.quick?.answer(exchange) || this.internal?.answer(exchange)) return;
     request.url = routedPath(target.path);
     this.route(request, response);
   }

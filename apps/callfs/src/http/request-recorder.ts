@@ -36,7 +36,7 @@ export class RequestRecorder implements ExchangeObserver {
       durationMs,
       bytesIn: exchange.bytesIn,
       bytesOut: exchange.bytesOut,
-      user: exchange.identity?.user ?? '',
+      user: exchange.identity?.user ?? exchange.actingFor ?? '',
       remoteAddress: this.addresses.of(request),
       userAgent: request.headers['user-agent'] ?? '',
     });

@@ -31,6 +31,15 @@ export function sendStream(reply: FastifyReply, status: number, headers: Headers
   return writeStream(exchange, status, headers, body, exchange.settings.heads.api);
 }
 
+/** As `sendBody` and `sendEmpty`, for what comes past the router. */
+export function answerWithStream(exchange: Exchange, status: number, headers: Headers, body: BlobBody): Promise<void> {
+  return writeStream(exchange, status, headers, body, exchange.settings.heads.api);
+}
+
+export function answerWithHead(exchange: Exchange, status: number, headers: Headers): void {
+  writeWhole(exchange, status, headers, null, exchange.settings.heads.api);
+}
+
 /** Answers with a JSON document. */
 export function sendJson(reply: FastifyReply, status: number, value: unknown, headers: Headers = {}): void {
   reply.hijack();

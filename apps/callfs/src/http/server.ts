@@ -13,7 +13,7 @@ import { onCollect } from '../metrics/on-collect';
 import { HttpMetrics } from '../metrics/http-metrics';
 import { CallfsAdapter } from './callfs-adapter';
 import { CertificateReload } from './certificate-reload';
-import type { QuickAnswer } from './front';
+import type { InternalAnswer, QuickAnswer } from './front';
 import { LOG } from './http-shell.module';
 import { RequestLimits } from './limits/request-limits';
 import { serveDocs } from './openapi/docs-page';
@@ -66,6 +66,11 @@ export async function reloadCertificate(app: NestFastifyApplication): Promise<bo
 /** Lets `quick` answer what it can before the router sees it. */
 export function answerAtOnce(app: NestFastifyApplication, quick: QuickAnswer): void {
   (app.getHttpAdapter() as unknown as CallfsAdapter).front.quick = quick;
+}
+
+/** Lets `internal` answer what nodes ask of each other. */
+export function answerPeers(app: NestFastifyApplication, internal: InternalAnswer): void {
+  (app.getHttpAdapter() as unknown as CallfsAdapter).front.internal = internal;
 }
 
 /** Listens and resolves to where. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */

@@ -12,7 +12,7 @@ import {
   type VirtualPath,
 } from '@callfs/core';
 import { MetadataStore, type AttributeChanges, type CommitGuard, type NewContent, type TableStatement } from '@callfs/metadata';
-import { StorageProviders, type BlobBody } from '@callfs/storage';
+import type { BlobBody } from '@callfs/storage';
 import type { Caller } from './caller';
 import { CommitRunner, type Plan } from './commit-runner';
 import { ContentStager, type StagedContent, type UploadBody } from './content-stager';
@@ -24,6 +24,7 @@ import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './observers
 import { parentNotADirectory } from './parent-errors';
 import { asExisting, followsAtEnd, PathResolver } from './path-resolver';
 import { checkCondition } from './precondition';
+import { ReplicaReader } from './replica-reader';
 import type { WriteCondition } from './write-condition';
 import type { WriteOutcome } from './write-outcome';
 
@@ -66,7 +67,7 @@ export class FilesService {
 
   constructor(
     private readonly store: MetadataStore,
-    private readonly providers: StorageProviders,
+    private readonly replicas: ReplicaReader,
     private readonly resolver: PathResolver,
     private readonly authorizer: UnixAuthorizer,
     private readonly stager: ContentStager,
@@ -120,17 +121,8 @@ export class FilesService {
       const data = found.data ?? (await this.store.readInline(content.id));
       return range ? data.subarray(range.offset, range.offset + range.length) : data;
     }
-    const replica = content.replicas[0];
-    if (!replica) throw new CallfsError('BACKEND_UNAVAILABLE', 'No backend has this content any more; run "callfs fsck".');
-    try {
-      return await this.providers.get(replica.backend).read(replica.key, { range, signal: caller.signal });
-    } catch (error) {
-      // The file is there; its blob is not: no reader may take that for a file that was removed.
-      if (!CallfsError.is(error, 'FILE_NOT_FOUND')) throw error;
-      throw new CallfsError('BACKEND_UNAVAILABLE', 'The content of this file is missing from its backend; run "callfs fsck".', {
-        cause: error,
-      });
-    }
+    const { signal, requestId, identity } = caller;
+    return this.replicas.read(content, { range, signal, actingFor: { user: identity.user, requestId } });
   }
 
   /**

@@ -17,6 +17,7 @@ import { MovesService } from './moves.service';
 import { NewNamePlanner } from './new-name';
 import { PathResolver } from './path-resolver';
 import { Recovery } from './recovery';
+import { ReplicaReader } from './replica-reader';
 import { RemovalsService } from './removals.service';
 import { SymlinksService } from './symlinks.service';
 
@@ -39,6 +40,11 @@ const services = [
     CommitRunner,
     NewNamePlanner,
     PathResolver,
+    {
+      provide: ReplicaReader,
+      inject: [StorageProviders],
+      useFactory: (providers: StorageProviders) => new ReplicaReader(providers),
+    },
     {
       provide: FaultPoints,
       inject: [CALLFS_CONFIG],
