@@ -38,6 +38,7 @@ const COMMANDS = [
   'users remove',
   'dump',
   'load',
+  'audit',
 ];
 
 describe('--help', () => {

@@ -139,6 +139,8 @@ const TABLE: Readonly<Record<string, Row>> = {
     ...superuser('/v1/admin/keys/none', 'DELETE'),
     statuses: [401, 403, 403, 403, 404, 403],
   },
+  'GET /v1/admin/audit': superuser('/v1/admin/audit'),
+  'HEAD /v1/admin/audit': superuser('/v1/admin/audit', 'HEAD'),
   'GET /v1/admin/users': superuser('/v1/admin/users'),
   'HEAD /v1/admin/users': superuser('/v1/admin/users', 'HEAD'),
   'POST /v1/admin/users': {

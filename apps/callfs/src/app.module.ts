@@ -14,6 +14,7 @@ import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
 import { AccessHttpModule } from './http/access/access-http.module';
 import { AdminModule } from './http/admin/admin.module';
+import { AuditHttpModule } from './http/audit/audit-http.module';
 import { FilesModule } from './http/files/files.module';
 import { HttpShellModule } from './http/http-shell.module';
 import { LinksHttpModule } from './http/links/links-http.module';
@@ -51,6 +52,7 @@ export class AppModule {
         AdminModule,
         LinksHttpModule,
         AccessHttpModule,
+        AuditHttpModule,
       ],
       providers: [
         {

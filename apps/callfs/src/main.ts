@@ -13,9 +13,10 @@ import { QuickRead } from './http/files/quick-read';
 import { HealthChecks } from './http/health/health-checks';
 import { RequestLimits } from './http/limits/request-limits';
 import { PublicUrl } from './http/public-url';
-import { answerAtOnce, answerPeers, createHttpApp, listen, reloadCertificate } from './http/server';
+import { answerAtOnce, answerPeers, auditRequests, createHttpApp, listen, reloadCertificate } from './http/server';
 import { speaksTls } from './http/tls';
 import { Metrics } from './metrics/catalogue';
+import { AuditLog } from './use-cases/audit/audit-log';
 
 /** A server that answers requests. */
 export interface RunningServer {
@@ -34,6 +35,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     const [store, locks, storage] = [app.get(MetadataStore), app.get(LockService), app.get(StorageProviders)];
     registerNodeHealth(app.get(HealthChecks), store, locks, storage);
     registerNodeGauges(app.get(Metrics), storage, store);
+    auditRequests(app, app.get(AuditLog, { strict: false }));
     // It passes every limit by.
     if (!app.get(RequestLimits).concern('read')) answerAtOnce(app, app.get(QuickRead, { strict: false }));
     const secret = new PeerSecret(config.auth.internalProxySecret);

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditCommand } from './audit/audit.command';
 import { CatCommand } from './client/cat.command';
 import { CpCommand } from './client/cp.command';
 import { ExportCommand } from './client/export.command';
@@ -37,6 +38,7 @@ import { USERS_COMMANDS } from './users/users.command';
     ServerCommand,
     ...KEYS_COMMANDS,
     ...USERS_COMMANDS,
+    AuditCommand,
     ConfigCommand,
     ValidateCommand,
     ShowCommand,

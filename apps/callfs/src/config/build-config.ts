@@ -18,6 +18,7 @@ export function buildConfig(values: Values, { file, embedded, base }: Origin): C
     embedded,
     server: buildServer(values, path),
     auth: buildAuth(values),
+    audit: { enabled: values['audit.enabled'], retentionMs: values['audit.retention'] },
     log: { level: values['log.level'], format: values['log.format'] },
     metrics: { listenAddr: values['metrics.listen_addr'] },
     backend: buildBackend(values, path),

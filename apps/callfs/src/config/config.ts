@@ -6,6 +6,7 @@ export interface CallfsConfig {
   readonly embedded: boolean;
   readonly server: ServerConfig;
   readonly auth: AuthConfig;
+  readonly audit: { readonly enabled: boolean; readonly retentionMs: number };
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'console' };
   readonly metrics: { readonly listenAddr?: ListenAddress };
   readonly backend: BackendConfig;

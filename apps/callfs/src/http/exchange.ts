@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { CallfsError } from '@callfs/core';
 import type { Identity } from '@callfs/auth';
+import type { Deed } from '../use-cases/audit/audit-entry';
 import type { AnswerHeads } from './base-headers';
 import { newRequestId, traceIdOf } from './request-id';
 import type { RequestTarget } from './request-target';
@@ -44,6 +45,8 @@ export class Exchange {
   bytesOut = 0;
   /** What every answer to this request carries beside the fields that all have, errors included. */
   fields: Headers = NO_FIELDS;
+  /** What a use case was about to do, for the audit log. */
+  deed: Deed | undefined;
   /** What went wrong while the client was there, for the log. */
   failure: unknown;
   private aborter: AbortController | undefined;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AccessLog } from '../logging/access-log';
 import type { HttpMetrics } from '../metrics/http-metrics';
+import type { RequestAudit } from './audit/request-audit';
 import { asCallfsError } from './error-response';
 import { ERROR_TABLE } from './error-table';
 import type { Exchange } from './exchange';
@@ -12,6 +13,9 @@ const CLIENT_CLOSED = 499;
 
 /** Notes every request when it is over: the access line, the metrics, and the cause of a 5xx under the same id. */
 export class RequestRecorder implements ExchangeObserver {
+  /** Set by who has an audit log. */
+  audit: RequestAudit | undefined;
+
   constructor(
     private readonly accessLog: AccessLog,
     private readonly metrics: HttpMetrics,
@@ -26,6 +30,8 @@ export class RequestRecorder implements ExchangeObserver {
     const method = request.method ?? '';
     const durationMs = performance.now() - exchange.startedAtMs;
     this.metrics.count(method, exchange.route, status, durationMs / 1000, exchange.bytesIn, exchange.bytesOut);
+    const address = this.addresses.of(request);
+    this.audit?.finished(exchange, status, address);
     this.accessLog.write({
       requestId: exchange.requestId,
       traceId: exchange.traceId,
@@ -37,7 +43,7 @@ export class RequestRecorder implements ExchangeObserver {
       bytesIn: exchange.bytesIn,
       bytesOut: exchange.bytesOut,
       user: exchange.identity?.user ?? exchange.actingFor ?? '',
-      remoteAddress: this.addresses.of(request),
+      remoteAddress: address,
       userAgent: request.headers['user-agent'] ?? '',
     });
     if (exchange.failure !== undefined) this.noteFailure(exchange);

@@ -11,6 +11,8 @@ import type { Log } from '../logging/log';
 import { Metrics } from '../metrics/catalogue';
 import { onCollect } from '../metrics/on-collect';
 import { HttpMetrics } from '../metrics/http-metrics';
+import type { AuditLog } from '../use-cases/audit/audit-log';
+import { RequestAudit } from './audit/request-audit';
 import { CallfsAdapter } from './callfs-adapter';
 import { CertificateReload } from './certificate-reload';
 import type { InternalAnswer, QuickAnswer } from './front';
@@ -71,6 +73,12 @@ export function answerAtOnce(app: NestFastifyApplication, quick: QuickAnswer): v
 /** Lets `internal` answer what nodes ask of each other. */
 export function answerPeers(app: NestFastifyApplication, internal: InternalAnswer): void {
   (app.getHttpAdapter() as unknown as CallfsAdapter).front.internal = internal;
+}
+
+/** From now on what requests do is recorded. */
+export function auditRequests(app: NestFastifyApplication, log: AuditLog): void {
+  const { observer } = (app.getHttpAdapter() as unknown as CallfsAdapter).front;
+  if (observer instanceof RequestRecorder) observer.audit = new RequestAudit(log);
 }
 
 /** Listens and resolves to where. Rejects with the system's error (`EADDRINUSE`, `EACCES`). */

@@ -1,4 +1,5 @@
 import type { Identity } from '@callfs/auth';
+import type { Deed } from './audit/audit-entry';
 
 /** On whose behalf a use case runs. */
 export interface Caller {
@@ -7,4 +8,6 @@ export interface Caller {
   readonly requestId: string;
   /** Aborted when the caller is gone: work that is not committed by then is dropped. */
   readonly signal?: AbortSignal;
+  /** Takes down what is about to be done, for the audit log. */
+  readonly note?: (deed: Deed) => void;
 }

@@ -44,6 +44,7 @@ export class CommitRunner {
   async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: Plan): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const { lockNames } = attempt === 1 && made ? made : await change.plan();
+      if (attempt === 1) caller.note?.({ operation: change.operation, paths: lockNames });
       const options = {
         operation: change.operation,
         user: caller.identity.user,

@@ -28,7 +28,13 @@ export class LocksService {
 
   /** Ends leases by their ids, live ones only by force; their holders never commit. In the order of `ids`. */
   async clear(caller: Caller, ids: readonly string[], options: ClearOptions): Promise<ClearedLock[]> {
+    const given = options.reason === undefined ? '' : `: ${options.reason}`;
+    const how = options.force ? 'by force' : 'when stale';
+    caller.note?.({ operation: 'locks.clear', paths: [], detail: `${ids.join(', ')} ${how}${given}` });
     const cleared = await this.locks.admin.clearAll(ids, options);
+    const freed = cleared.flatMap(({ outcome, lock }) => (outcome === 'cleared' ? (lock?.names ?? []) : []));
+    const outcomes = cleared.map(({ id, outcome }) => `${id} ${outcome}`).join(', ');
+    caller.note?.({ operation: 'locks.clear', paths: freed, detail: `${outcomes}, ${how}${given}` });
     const { user } = caller.identity;
     for (const { id, outcome, lock } of cleared) {
       if (outcome !== 'cleared') continue;

@@ -1,4 +1,5 @@
 import { AccessRevisionEntity, AccountEntity, ApiKeyEntity } from './access.entity';
+import { AuditEntity } from './audit.entity';
 import { DetachedEntity, FenceEntity, StatisticEntity } from './bookkeeping.entity';
 import { CollectEntity, ContentEntity, ReplicaEntity } from './content.entity';
 import { DentryEntity } from './dentry.entity';
@@ -27,6 +28,7 @@ export const ENTITIES = [
   ApiKeyEntity,
   AccountEntity,
   AccessRevisionEntity,
+  AuditEntity,
   SweepEntity,
   ScrubEntity,
   DamageEntity,

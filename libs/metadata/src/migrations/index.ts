@@ -3,6 +3,7 @@ import { Cluster1764201000000 } from './2-cluster.migration';
 import { Links1764202000000 } from './3-links.migration';
 import { Uploads1764203000000 } from './4-uploads.migration';
 import { Keys1764204000000 } from './5-keys.migration';
+import { Audit1764205000000 } from './6-audit.migration';
 import { Collect1764206000000 } from './7-collect.migration';
 import { TreeFunctions1764209000000 } from './9-tree-functions.migration';
 
@@ -13,6 +14,7 @@ export const MIGRATIONS = [
   Links1764202000000,
   Uploads1764203000000,
   Keys1764204000000,
+  Audit1764205000000,
   Collect1764206000000,
   TreeFunctions1764209000000,
 ];

@@ -15,6 +15,9 @@ export function callerOf(request: FastifyRequest): Caller {
     get signal() {
       return exchange.signal;
     },
+    note: (deed) => {
+      exchange.deed = deed;
+    },
   };
 }
 

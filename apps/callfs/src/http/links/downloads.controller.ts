@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DownloadsService, type Download, type Recipient } from '../../use-cases/links/downloads.service';
 import { LINK_OBSERVER, type LinkObserver, type LinkOutcome } from '../../use-cases/links/link-observer';
 import { TICKET_LIFE_MS } from '../../use-cases/links/resume-tickets';
+import { Exchange } from '../exchange';
 import { FileResponse, type Handover } from '../files/file-response';
 import { Open } from '../open-route';
 import { PublicUrl } from '../public-url';
@@ -39,6 +40,8 @@ export class DownloadsController {
     const recipient = recipientOf(request, this.addresses);
     try {
       const download = await this.downloads.open(token, recipient);
+      const { id, user, path } = download.link;
+      Exchange.of(request.raw).deed = { operation: 'download', paths: [path], user, detail: `link ${id}` };
       const handover = this.handover(download, recipient, token);
       await this.fileResponse.send(download.caller, download.found, request, reply, handover);
     } catch (error) {

@@ -58,6 +58,8 @@ export class KeysService {
     if (user !== identity.user) requireAdministrator(identity);
     const person = this.ring.person(user);
     if (!person) throw new CallfsError('USER_NOT_FOUND', `There is no user ${user}.`, { details: { user } });
+    const forWhat = `for ${user}: ${verbs.join(', ')} in ${path.toString()}`;
+    caller.note?.({ operation: 'key.create', paths: [], detail: forWhat });
     const createdMs = Date.now();
     const expiresMs = lifeMs === undefined ? null : createdMs + lifeMs;
     const scope: KeyScope = { path, verbs, expiresMs: expiresMs ?? undefined };
@@ -76,6 +78,7 @@ export class KeysService {
         throw error;
       }
       await this.ring.refresh();
+      caller.note?.({ operation: 'key.create', paths: [], detail: `${row.id} ${forWhat}` });
       this.logger.log({ user: identity.user, request_id: caller.requestId, key_id: row.id, for: user }, 'an API key was issued');
       return { key, row };
     }
@@ -98,6 +101,7 @@ export class KeysService {
   /** It ends on this node at once and on all within a second; revoking again does no harm. `KEY_NOT_FOUND`. */
   async revoke(caller: Caller, id: string, options: { readonly ownOnly: boolean }): Promise<void> {
     const { identity } = caller;
+    caller.note?.({ operation: 'key.revoke', paths: [], detail: id });
     if (!options.ownOnly) requireAdministrator(identity);
     const row = await this.rows.key(id);
     if (!row || (options.ownOnly && row.user !== identity.user))

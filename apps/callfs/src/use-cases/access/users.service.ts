@@ -50,6 +50,7 @@ export class UsersService {
     const { identity } = caller;
     requireAdministrator(identity);
     const { name, umask } = request;
+    caller.note?.({ operation: 'user.add', paths: [], detail: name });
     this.refuseConfigured(name, 'USER_ALREADY_EXISTS', 'is there already');
     this.names.learn(await this.store.ensurePrincipals(principalsOf(request)));
     const person = {
@@ -69,6 +70,7 @@ export class UsersService {
   /** Its keys end with it; its files stay, and so does its number for its name. `USER_NOT_FOUND`, `INVALID_REQUEST`. */
   async remove(caller: Caller, name: string): Promise<void> {
     const { identity } = caller;
+    caller.note?.({ operation: 'user.remove', paths: [], detail: name });
     requireAdministrator(identity);
     this.refuseConfigured(name, 'INVALID_REQUEST', 'cannot be removed here');
     if (!(await this.rows.removeAccount(name, Date.now())))

@@ -41,6 +41,7 @@ export class LinksService {
 
   /** A link to the file that is at `path` now, which the caller may read. `IS_A_DIRECTORY`. */
   async generate(caller: Caller, path: VirtualPath, request: LinkRequest): Promise<GeneratedLink> {
+    caller.note?.({ operation: 'link.create', paths: [path.toString()] });
     requireVerb(caller.identity, ['share'], path);
     const { inode, path: canonical } = await this.files.open(caller, path, { follow: true, data: false });
     if (!inode.content) throw isADirectory(canonical);
@@ -72,6 +73,7 @@ export class LinksService {
 
   /** From now on nobody begins a download with it. `LINK_NOT_FOUND`, also for one of somebody else. */
   async revoke(caller: Caller, id: string): Promise<void> {
+    caller.note?.({ operation: 'link.revoke', paths: [], detail: id });
     if (!(await this.rows.revoke(id, ownerOf(caller)))) throw noSuchLink();
   }
 }

@@ -24,12 +24,12 @@ export class UploadFinisher {
    * `upload` was claimed. Every condition of a PUT; then the upload is as it was. It goes on without a client: the
    * bytes are all there.
    */
-  async finish({ identity, requestId }: Caller, upload: UploadRecord): Promise<WriteOutcome> {
+  async finish({ identity, requestId, note }: Caller, upload: UploadRecord): Promise<WriteOutcome> {
     const parts = await this.partsOf(upload);
     const { terms, size } = upload;
     const path = VirtualPath.fromText(upload.path ?? '');
     const write = { ...terms, mode: terms.overwrite ? 'put' : 'create', receipt: this.table.receipt(upload) } as const;
-    const caller = { identity, requestId };
+    const caller = { identity, requestId, note };
     const whole = this.wholeOf(upload, parts);
     const outcome = whole
       ? await this.files.adopt(caller, path, write, whole)

@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { InvalidArgumentError } from 'commander';
+import { Command, CommandRunner, Help, Option } from 'nest-commander';
+import type { AuditView } from '../../http/audit/audit-view';
+import { AdminClient } from '../admin-client';
+import { CONFIG_OPTION, type ConfigOption } from '../config-option';
+
+interface AuditOptions extends ConfigOption {
+  readonly since?: string;
+  readonly user?: string;
+  readonly path?: string;
+  readonly operation?: string;
+  readonly limit: number;
+  readonly follow?: boolean;
+  readonly json?: boolean;
+}
+
+interface Page {
+  readonly items: AuditView[];
+  readonly next_cursor?: string;
+}
+
+const PAGE = 1000;
+const LOOK_MS = 1000;
+/** Nodes write their entries in batches, so one may turn up behind those of another that are later. */
+const LATE_MS = 5000;
+
+@Command({ name: 'audit', description: 'who did what, the latest last' })
+export class AuditCommand extends CommandRunner {
+  async run(_arguments: string[], options: AuditOptions): Promise<void> {
+    const client = AdminClient.for(options);
+    const print = (entry: AuditView) => process.stdout.write(options.json ? `${JSON.stringify(entry)}\n` : `${lineOf(entry)}\n`);
+    const startedMs = Date.now();
+    const latest = await this.latest(client, options);
+    for (const entry of latest.reverse()) print(entry);
+    if (options.follow) await this.follow(client, options, latest, startedMs, print);
+  }
+
+  @Option({ flags: '--since <when>', description: 'not before this: a duration (1h ago) or an RFC 3339 time' })
+  since(when: string): string {
+    return when;
+  }
+
+  @Option({ flags: '--user <name>', description: 'only of this user' })
+  user(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '--path <path>', description: 'only this path and what is below it' })
+  path(path: string): string {
+    return path;
+  }
+
+  @Option({ flags: '--operation <name>', description: 'only this operation: put, rename, delete, download, …' })
+  operation(name: string): string {
+    return name;
+  }
+
+  @Option({ flags: '--limit <number>', description: 'at most the latest so many', defaultValue: 1000 })
+  limit(text: string): number {
+    const limit = Number(text);
+    if (!Number.isInteger(limit) || limit < 1) throw new InvalidArgumentError('Expected a whole number from 1.');
+    return limit;
+  }
+
+  @Option({ flags: '-f, --follow', description: 'go on with what is done from now on' })
+  follows(): boolean {
+    return true;
+  }
+
+  @Option(CONFIG_OPTION)
+  config(file: string): string {
+    return file;
+  }
+
+  @Option({ flags: '--json', description: 'one JSON object a line' })
+  json(): boolean {
+    return true;
+  }
+
+  @Help('after')
+  examples(): string {
+    return `
+Changes, refused requests and uses of links are in it, never a key. Reading is not, unless it was refused.
+
+Examples:
+  callfs audit --since 1h
+  callfs audit --user alice --path /projects --follow
+  callfs audit --since 2026-11-01T00:00:00Z --json | jq -r 'select(.code == "PERMISSION_DENIED") | .user' | sort | uniq -c`;
+  }
+
+  /** The latest first. */
+  private async latest(client: AdminClient, { limit, ...options }: AuditOptions): Promise<AuditView[]> {
+    const entries: AuditView[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = { ...filterOf(options), since: options.since, limit: Math.min(PAGE, limit - entries.length), cursor };
+      const page = await client.get<Page>('/v1/admin/audit', query);
+      entries.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor !== undefined && entries.length < limit);
+    return entries;
+  }
+
+  private async follow(
+    client: AdminClient,
+    options: AuditOptions,
+    known: readonly AuditView[],
+    startedMs: number,
+    print: (entry: AuditView) => void,
+  ): Promise<never> {
+    const seen = new Map(known.map((entry) => [nameOf(entry), Date.parse(entry.time)]));
+    let fromMs = startedMs;
+    for (;;) {
+      await delay(LOOK_MS);
+      const nowMs = Date.now();
+      let cursor: string | undefined;
+      do {
+        const since = new Date(fromMs - LATE_MS).toISOString();
+        const page = await client.get<Page>('/v1/admin/audit', {
+          ...filterOf(options),
+          since,
+          order: 'asc',
+          limit: PAGE,
+          cursor,
+        });
+        for (const entry of page.items) {
+          if (!seen.has(nameOf(entry)) && Date.parse(entry.time) >= startedMs - LATE_MS) print(entry);
+          seen.set(nameOf(entry), Date.parse(entry.time));
+        }
+        cursor = page.next_cursor;
+      } while (cursor !== undefined);
+      fromMs = nowMs;
+      for (const [name, timeMs] of seen) if (timeMs < fromMs - 2 * LATE_MS) seen.delete(name);
+    }
+  }
+}
+
+function filterOf({ user, path, operation }: Pick<AuditOptions, 'user' | 'path' | 'operation'>) {
+  return { user, path, operation };
+}
+
+function nameOf({ time, instance_id, seq }: AuditView): string {
+  return `${time} ${instance_id} ${seq}`;
+}
+
+/** What a client wrote may hold anything: control characters are shown, not sent to the terminal. */
+function lineOf({ time, user, key_id, address, operation, path, target, code, detail }: AuditView): string {
+  const who = user === '' ? '-' : `${user}${key_id === '' ? '' : `(${key_id})`}`;
+  const what = [path, target].filter((part) => part !== null).join(' -> ') || detail || '-';
+  return `${time}  ${code.padEnd(20)} ${who} ${address}  ${operation}  ${what}`.replace(/[\u0000-\u001f\u007f-\u009f]/g, escape);
+}
+
+function escape(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
+}

@@ -1,0 +1,95 @@
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Client } from '../support/client';
+import { freshDirectory, must } from '../support/fixture';
+import { issueKey, revokeKey } from '../support/keys';
+import { PostgresServer } from '../support/postgres';
+import { RedisServer } from '../support/redis';
+import { startServer, type TestServer } from '../support/server';
+
+/** Two nodes on one PostgreSQL and one Redis: what one of them says of keys and users counts on the other. */
+let postgres: PostgresServer;
+let redis: RedisServer;
+let nodes: [TestServer, TestServer];
+
+beforeAll(async () => {
+  [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
+  const dsn = postgres.dsn(await postgres.createDatabase());
+  const node = (id: string) =>
+    startServer({
+      dsn,
+      config: {
+        dlm: { type: 'redis', redis_addr: `127.0.0.1:${redis.port}` },
+        instance_discovery: { instance_id: id },
+      },
+    });
+  const first = await node('node-1');
+  nodes = [first, await node('node-2')];
+});
+afterAll(async () => {
+  for (const node of nodes ?? []) {
+    await node.stop();
+    await node.remove();
+  }
+  await redis?.stop();
+  await postgres?.stop();
+});
+
+/** Until it is so, the milliseconds since now. */
+async function msUntil(client: Client, status: number): Promise<number> {
+  const startedAt = performance.now();
+  await expect.poll(async () => (await client.get('/')).status, { interval: 50, timeout: 10_000 }).toBe(status);
+  return performance.now() - startedAt;
+}
+
+it('A3 a key that one node issues and revokes begins and ends on the other, an upload in flight at its commit', async () => {
+  const [one, two] = nodes;
+  const path = `${await freshDirectory(one.client())}/file`;
+  const { key, id } = await issueKey(one, { user: 'root' });
+  const there = new Client(() => two.url, key);
+  await msUntil(there, 200);
+  const body = new PassThrough();
+  const upload = there.put(path, body);
+  body.write('new '.repeat(10_000));
+  await expect
+    .poll(async () => (await two.client().request('GET', '/metrics')).text, { timeout: 10_000 })
+    .toMatch(/^callfs_uploads_in_flight 1$/m);
+
+  await revokeKey(one, id);
+  const lateMs = await msUntil(there, 401);
+  body.end();
+
+  expect((await upload).outcome).toBe('401 AUTHENTICATION_FAILED');
+  expect((await one.client().get(path)).status).toBe(404);
+  // A second on a machine that has nothing else to do; here it shares two cores with other tests.
+  expect(lateMs).toBeLessThan(5_000);
+});
+
+it('a user that one node adds and removes comes and goes on the other', async () => {
+  const [one, two] = nodes;
+  await must(one.client().postJson('/v1/admin/users', { name: 'dora', groups: ['team'] }));
+  const { key } = await issueKey(one, { user: 'dora' });
+  const there = new Client(() => two.url, key);
+  await msUntil(there, 200);
+  await must(there.put('/home/dora/file', 'mine'));
+  expect((await two.client().head('/home/dora/file')).header('x-callfs-owner')).toBe('dora');
+  await must(one.client().request('DELETE', '/v1/admin/users/dora'));
+  await msUntil(there, 401);
+});
+
+it('the audit has what both nodes did', async () => {
+  const [one, two] = nodes;
+  await must(one.client().put('/by-one', 'x'));
+  await must(two.client().put('/by-two', 'x'));
+  await expect
+    .poll(
+      async () => {
+        const { items } = (await must(one.client().request('GET', '/v1/admin/audit?operation=put&user=root'))).json as {
+          items: { path: string; instance_id: string }[];
+        };
+        return items.map(({ path, instance_id }) => `${instance_id} ${path}`);
+      },
+      { timeout: 10_000 },
+    )
+    .toEqual(expect.arrayContaining(['node-1 /by-one', 'node-2 /by-two']));
+});
