@@ -1,6 +1,6 @@
 // Starts a cluster on this machine for trying it out: a private PostgreSQL and Redis and three nodes, all on loopback.
 // Everything is kept in ./callfs-cluster/ and is there again at the next start. Ctrl-C stops all of it.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -88,6 +88,10 @@ async function startPostgres(directory, port, { postgresPassword }) {
   const owner = process.getuid() === 0 ? idsOf('postgres') : {};
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (owner.uid !== undefined) chownSync(directory, owner.uid, owner.gid);
+  if (owner.uid !== undefined && spawnSync('ls', [directory], { ...owner, cwd: '/' }).status !== 0)
+    throw new Error(
+      `PostgreSQL does not run as root, and its user may not enter ${directory}. Choose another place: --dir /var/tmp/callfs-cluster`,
+    );
   const data = join(directory, 'data');
   if (!existsSync(join(data, 'PG_VERSION'))) {
     const password = join(directory, 'password');

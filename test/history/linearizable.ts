@@ -29,6 +29,8 @@ export interface HistoryEntry {
   readonly client: string;
 }
 
+const UNSEEN = '?';
+
 /** A history that has an explanation takes far fewer; one that has none could take for ever. */
 const MAX_STEPS = 20_000_000;
 
@@ -62,12 +64,16 @@ function decided(history: readonly HistoryEntry[]): HistoryEntry[] {
       operation.kind === 'read' ? operation.saw : operation.kind === 'swap' && operation.done ? operation.expected : null;
     if (saw !== null && returnedAt < (firstSeen.get(saw) ?? Infinity)) firstSeen.set(saw, returnedAt);
   }
+  const named = new Set(history.map(({ operation }) => (operation.kind === 'swap' ? operation.expected : null)));
   return history.flatMap((entry) => {
     if (entry.returnedAt !== Infinity) return [entry];
     const { operation } = entry;
     if (operation.kind === 'read') return [];
     const seen = operation.kind === 'delete' ? undefined : firstSeen.get(operation.value);
-    return [seen === undefined ? entry : { ...entry, returnedAt: seen }];
+    if (seen !== undefined) return [{ ...entry, returnedAt: seen }];
+    // What nobody ever saw is as good as anything else that nobody saw.
+    if (operation.kind === 'delete' || named.has(operation.value)) return [entry];
+    return [{ ...entry, operation: { ...operation, value: UNSEEN } }];
   });
 }
 
@@ -138,7 +144,19 @@ function candidatesIn(head: Node): Node[] {
     if (node.match) (isOpen(node) ? open : closed).push(node);
     else if (!isOpen(node)) break;
   }
-  return [...closed, ...open];
+  return [...closed, ...firstOfEach(open)];
+}
+
+/** Of those that do the same, the one that was called first will do: the others can do no more, only later. */
+function firstOfEach(open: readonly Node[]): Node[] {
+  const first = new Map<string, Node>();
+  for (const node of open) {
+    const { operation } = node.entry;
+    const value = operation.kind === 'write' || operation.kind === 'swap' ? operation.value : '';
+    const what = `${operation.kind} ${operation.kind === 'swap' ? operation.expected : ''} ${value}`;
+    if (!first.has(what)) first.set(what, node);
+  }
+  return [...first.values()];
 }
 
 function listOf(history: readonly HistoryEntry[]): Node {

@@ -130,7 +130,7 @@ export class Workload {
     }
     const returnedAt = performance.now();
     this.count(operation.kind, answer);
-    if (neverSent) return void (await delay(20));
+    if (neverSent || hasDoneNothing(answer)) return void (await delay(20));
     const entry = this.judged(operation, answer, bytes.length);
     this.histories
       .get(file)
@@ -153,7 +153,7 @@ export class Workload {
     size: number,
   ): { operation: RegisterOperation; known: boolean } {
     const status = answer?.status ?? 0;
-    if (answer === undefined || status >= 500 || status === 423 || status === 429) return { operation, known: false };
+    if (answer === undefined || status >= 500) return { operation, known: false };
     const tag = answer.header('etag');
     switch (operation.kind) {
       case 'read': {
@@ -166,8 +166,6 @@ export class Workload {
       case 'write':
       case 'swap': {
         if (status === 412 && operation.kind === 'swap') return { operation: { ...operation, done: false }, known: true };
-        // The lease was lost or the path changed too often: it says that nothing has changed.
-        if (status === 409) return { operation: { kind: 'read', saw: null }, known: false };
         if (status !== 200 && status !== 201)
           throw new Error(`A ${operation.kind} was answered ${answer.outcome}: ${answer.text}`);
         const entry = answer.json as { size: number };
@@ -177,7 +175,6 @@ export class Workload {
       }
       case 'delete': {
         if (status === 404) return { operation: { kind: 'delete', done: false }, known: true };
-        if (status === 409) return { operation: { kind: 'read', saw: null }, known: false };
         if (status !== 204) throw new Error(`A removal was answered ${answer.outcome}: ${answer.text}`);
         return { operation, known: true };
       }
@@ -200,4 +197,10 @@ export class Workload {
     const what = `${kind} ${answer?.status ?? 'none'}`;
     this.outcomes.set(what, (this.outcomes.get(what) ?? 0) + 1);
   }
+}
+
+/** Answers that promise that nothing was changed: no lock was to be had, or it was lost before the commit. */
+function hasDoneNothing(answer: Answer | undefined): boolean {
+  const refusals = ['503 LOCKS_UNAVAILABLE', '423 LOCK_TIMEOUT', '409 STALE_LOCK', '429 RATE_LIMIT_EXCEEDED'];
+  return answer !== undefined && refusals.includes(answer.outcome);
 }

@@ -4,6 +4,8 @@ import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
 import { Peers } from './cluster/peers';
+import { readVersion } from './cli/version';
+import { NodeRegistry } from './cluster/node-registry';
 import { BootId } from './composition/boot-id';
 import { identityOptions, openKeyRing, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
@@ -61,6 +63,16 @@ export class AppModule {
           useFactory: (...from: Parameters<typeof Peers.of>) => Peers.of(...from),
         },
         { provide: BootId, useFactory: () => new BootId() },
+        {
+          provide: NodeRegistry,
+          inject: [CALLFS_CONFIG, MetadataStore, BootId],
+          useFactory: ({ instanceDiscovery }: CallfsConfig, store: MetadataStore, { value: bootId }: BootId) =>
+            new NodeRegistry(
+              store.tables,
+              { instanceId: instanceDiscovery.instanceId, bootId, version: readVersion() },
+              store.name === 'sqlite',
+            ),
+        },
         { provide: RequestAuthenticator, useExisting: Authenticator },
         { provide: PrincipalNames, inject: [CALLFS_CONFIG, MetadataStore], useFactory: openPrincipalNames },
         { provide: KeyRing, inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames, Authenticator], useFactory: openKeyRing },
@@ -86,6 +98,7 @@ export class AppModule {
       ],
       exports: [
         Peers,
+        NodeRegistry,
         BootId,
         KeyRing,
         UPKEEP_OBSERVER,

@@ -5,6 +5,7 @@ import { InternalRoutes } from './cluster/internal-routes';
 import { PeerGate } from './cluster/peer-gate';
 import { PeerSecret } from './cluster/peer-signature';
 import { BootId } from './composition/boot-id';
+import { NodeRegistry } from './cluster/node-registry';
 import { registerNodeGauges } from './composition/node-gauges';
 import { registerNodeHealth } from './composition/node-health';
 import type { CallfsConfig } from './config/config';
@@ -33,7 +34,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
   const app = await createHttpApp(AppModule.forRoot(config), config);
   try {
     const [store, locks, storage] = [app.get(MetadataStore), app.get(LockService), app.get(StorageProviders)];
-    registerNodeHealth(app.get(HealthChecks), store, locks, storage);
+    registerNodeHealth(app.get(HealthChecks), store, locks, storage, app.get(NodeRegistry));
     registerNodeGauges(app.get(Metrics), storage, store);
     auditRequests(app, app.get(AuditLog, { strict: false }));
     // It passes every limit by.
@@ -41,13 +42,22 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     const secret = new PeerSecret(config.auth.internalProxySecret);
     const gate = new PeerGate(secret, config.instanceDiscovery.instanceId);
     answerPeers(app, new InternalRoutes(gate, secret, storage, app.get(BootId).value));
+    const nodes = app.get(NodeRegistry);
+    // Before the first lock: by an old entry, others would take this run for one that is dead.
+    await nodes.register(endpointOf(config) ?? '');
     const { port } = await listen(app, config.server.listenAddr);
     const host = config.server.listenAddr.host || 'localhost';
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
     app.get(PublicUrl).listeningAt(url);
+    await nodes.registerAt(endpointOf(config) ?? url);
     return { url, close: () => app.close(), reload: () => reloadCertificate(app) };
   } catch (error) {
     await app.close();
     throw error;
   }
+}
+
+/** Where the other nodes are to reach this one, as far as that is configured. */
+function endpointOf({ instanceDiscovery, server }: CallfsConfig): string | undefined {
+  return instanceDiscovery.peerEndpoints[instanceDiscovery.instanceId] ?? server.externalUrl;
 }

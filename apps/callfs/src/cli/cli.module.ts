@@ -24,6 +24,9 @@ import { LocksCommand } from './locks/locks.command';
 import { ShowLockCommand } from './locks/show.command';
 import { DumpCommand } from './metadata/dump.command';
 import { LoadCommand } from './metadata/load.command';
+import { ForgetNodeCommand } from './nodes/forget.command';
+import { ListNodesCommand } from './nodes/list.command';
+import { NodesCommand } from './nodes/nodes.command';
 import { ServerCommand } from './server/server.command';
 import { SelfSignedCommand } from './tls/self-signed.command';
 import { TlsCommand } from './tls/tls.command';
@@ -50,6 +53,9 @@ import { USERS_COMMANDS } from './users/users.command';
     ShowLockCommand,
     ClearLocksCommand,
     CheckLocksCommand,
+    NodesCommand,
+    ListNodesCommand,
+    ForgetNodeCommand,
     LsCommand,
     StatCommand,
     CatCommand,

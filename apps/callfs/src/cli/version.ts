@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
-/** Of the package that this program is installed with. */
+/** The version that the package says, from wherever in it this runs. */
 export function readVersion(): string {
-  const manifest = readFileSync(join(__dirname, '../../../../../package.json'), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
+  let directory = __dirname;
+  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
+  return (JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { version: string }).version;
 }

@@ -1,3 +1,4 @@
+import type { NodeRegistry } from '../cluster/node-registry';
 import type { LockService } from '@callfs/locking';
 import type { MetadataStore } from '@callfs/metadata';
 import type { StorageProviders } from '@callfs/storage';
@@ -9,9 +10,11 @@ export function registerNodeHealth(
   store: MetadataStore,
   locks: Pick<LockService, 'ping'>,
   storage: StorageProviders,
+  nodes: Pick<NodeRegistry, 'check'>,
 ): void {
   checks.register(
     { name: 'metadata', neededFor: 'everything', code: 'METADATA_UNAVAILABLE', check: () => store.ping() },
+    { name: 'registry', neededFor: 'writes', code: 'METADATA_UNAVAILABLE', check: () => nodes.check() },
     { name: 'locks', neededFor: 'writes', code: 'LOCKS_UNAVAILABLE', check: () => locks.ping() },
     ...storage.all().flatMap(backendChecks),
   );

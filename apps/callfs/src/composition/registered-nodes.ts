@@ -37,7 +37,8 @@ export class RegisteredNodes {
     await this.look();
     const seen = this.sightings.get(instanceId);
     if (!seen) return true;
-    return seen.bootId === bootId && this.nowMs() - seen.sinceMs < DEAD_AFTER_MS;
+    // 0: it has said goodbye.
+    return seen.bootId === bootId && seen.heartbeatMs !== 0 && this.nowMs() - seen.sinceMs < DEAD_AFTER_MS;
   }
 
   private look(): Promise<void> {

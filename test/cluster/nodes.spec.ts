@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from '../cli/run-cli';
+import { TestCluster } from '../support/cluster';
+import { ROOT_KEY } from '../support/server';
+
+/** Two nodes, one tree. */
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start({ nodes: 2 });
+});
+afterAll(() => cluster.stop());
+
+it('P3: what one node has acknowledged the other sees with its next request', async () => {
+  const [a, b] = [cluster.node(1).client(), cluster.node(2).client()];
+  for (let round = 0; round < 30; round++) {
+    const [writer, reader] = round % 2 ? [a, b] : [b, a];
+    expect((await writer.put('/seen', `round ${round}`)).status).toBe(round === 0 ? 201 : 200);
+    expect((await reader.get('/seen')).text).toBe(`round ${round}`);
+  }
+  await a.mkdir('/tree/');
+  await b.put('/tree/file', 'x');
+  expect((await a.move('/tree', '/moved')).status).toBe(200);
+  expect((await b.get('/tree/file')).status).toBe(404);
+  expect((await b.get('/moved/file')).text).toBe('x');
+  await b.patch('/moved', { mode: '0700' });
+  expect((await cluster.node(1).client('alice').get('/moved/file')).status).toBe(403);
+});
+
+it('P4, P5: of fifty writers on two nodes one wins', async () => {
+  const [a, b] = [cluster.node(1).client(), cluster.node(2).client()];
+  const race = async (header: Record<string, string>) => {
+    const writers = Array.from({ length: 50 }, (_, i) => (i % 2 ? a : b).put('/raced', `writer ${i}`, header));
+    const answers = await Promise.all(writers);
+    const winner = answers.findIndex(({ status }) => status < 300);
+    expect((await a.get('/raced')).text).toBe(`writer ${winner}`);
+    return answers.map(({ status }) => status).sort();
+  };
+  expect(await race({ 'If-None-Match': '*' })).toEqual([201, ...Array<number>(49).fill(412)]);
+  const etag = (await b.head('/raced')).header('etag') ?? '';
+  expect(await race({ 'If-Match': etag })).toEqual([200, ...Array<number>(49).fill(412)]);
+});
+
+it('callfs nodes list tells them, and forget only one that is gone', async () => {
+  const env = { CALLFS_URL: cluster.node(1).url, CALLFS_API_KEY: ROOT_KEY };
+  const list = async () => {
+    const { stdout } = await runCli(['nodes', 'list', '--json'], { cwd: cluster.node(1).dir, env });
+    return (JSON.parse(stdout) as { instance_id: string; state: string; endpoint: string }[]).map(
+      ({ instance_id, state, endpoint }) => `${instance_id} ${state} ${endpoint}`,
+    );
+  };
+  const [one, two] = [1, 2].map((number) => cluster.node(number).url);
+  expect(await list()).toEqual([`node-1 alive ${one}`, `node-2 alive ${two}`]);
+  const refused = await runCli(['nodes', 'forget', 'node-2'], { cwd: cluster.node(1).dir, env });
+  expect(refused).toMatchObject({ code: 1, stdout: '' });
+  expect(refused.stderr).toContain('alive');
+  await cluster.node(2).stop();
+  expect(await list()).toEqual([`node-1 alive ${one}`, `node-2 stopped ${two}`]);
+  expect(await runCli(['nodes', 'forget', 'node-2'], { cwd: cluster.node(1).dir, env })).toMatchObject({
+    code: 0,
+    stdout: 'forgot node-2\n',
+  });
+  expect(await list()).toEqual([`node-1 alive ${one}`]);
+  await cluster.node(2).start();
+  expect(await list()).toEqual([`node-1 alive ${one}`, `node-2 alive ${two}`]);
+});
