@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fileTarget, type Answer, type Client } from '../support/client';
+import { Answer, fileTarget, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { makeLink, type MadeLink } from '../support/links';
 import { issueKey } from '../support/keys';
+import { overSocket } from '../support/sockets';
 import { useServer } from '../support/use-server';
 import { begin, begun, send, status, TUS } from '../uploads/tus-client';
 
@@ -75,6 +76,15 @@ const TABLE: Readonly<Record<string, Row>> = {
   'HEAD /v1/directories/{path}': {
     act: (client, path) => client.request('HEAD', `/v1/directories${path.slice(0, path.lastIndexOf('/'))}`, { localAddress }),
     statuses: [401, 200, 200, 403, 200, 403],
+  },
+  'GET /v1/files/ws/{path}': {
+    act: (client, path) => socketAnswer(client, path),
+    statuses: [401, 101, 101, 403, 101, 403],
+  },
+  // Not a request for a socket: an ordinary path.
+  'HEAD /v1/files/ws/{path}': {
+    act: (client) => client.request('HEAD', '/v1/files/ws/none', { localAddress }),
+    statuses: [401, 404, 404, 404, 404, 403],
   },
   'OPTIONS /v1/uploads': { ...anyKey('/v1/uploads', 'OPTIONS'), statuses: [401, 204, 204, 204, 204, 204] },
   'POST /v1/uploads': {
@@ -180,6 +190,12 @@ const TABLE: Readonly<Record<string, Row>> = {
   'GET /debug/pprof/profile': superuser('/debug/pprof/profile?seconds=1'),
   'GET /debug/pprof/trace': superuser('/debug/pprof/trace?seconds=1'),
 };
+
+/** What a request for a socket is answered by. */
+async function socketAnswer(client: Client, path: string): Promise<Answer> {
+  const { status, headers, text } = await overSocket(server, client, path, 'mode=download');
+  return new Answer(status, headers, Buffer.from(text));
+}
 
 const server = useServer({ config: { debug: { profiling: true }, rate_limits: { download: 'off', link_generation: 'off' } } });
 let root: Client;

@@ -24,6 +24,7 @@ import { PublicUrl } from './http/public-url';
 import { RequestAuthenticator } from './http/request-authenticator';
 import { Metrics } from './metrics/catalogue';
 import { LINK_OBSERVER } from './use-cases/links/link-observer';
+import { SocketsHttpModule } from './http/sockets/sockets-http.module';
 import { UploadsHttpModule } from './http/uploads/uploads-http.module';
 import { KeyRing } from './use-cases/access/key-ring';
 import { PrincipalNames } from './use-cases/principal-names';
@@ -51,6 +52,7 @@ export class AppModule {
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
         FilesModule,
         UploadsHttpModule,
+        SocketsHttpModule,
         AdminModule,
         LinksHttpModule,
         AccessHttpModule,

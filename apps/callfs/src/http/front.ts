@@ -6,6 +6,7 @@ import { writeError } from './error-response';
 import { onSilence } from './idle-timeout';
 import { Exchange, type ExchangeSettings } from './exchange';
 import { parseTarget, routedPath, URL_MAX_BYTES } from './request-target';
+import type { SocketRequest } from './sockets/socket-request';
 import { framingFault } from './semantics/request-framing';
 
 /** All header fields together, names and values, in bytes. */
@@ -71,8 +72,9 @@ export class HttpFront {
       writeError(exchange, problem);
       return;
     }
-    if (this.quick?.answer(exchange) || this.internal?.answer(exchange)) return;
-    request.url = routedPath(target.path);
+    const opensSocket = (request as SocketRequest).upgrade;
+    if (!opensSocket && (this.quick?.answer(exchange) || this.internal?.answer(exchange))) return;
+    request.url = routedPath(target.path, opensSocket);
     this.route(request, response);
   }
 

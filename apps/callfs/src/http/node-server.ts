@@ -5,6 +5,8 @@ import type { ClientError } from './client-error';
 import type { HttpFront } from './front';
 import { HEADERS_MAX_BYTES } from './front';
 import { URL_MAX_BYTES } from './request-target';
+import { SocketRequest } from './sockets/socket-request';
+import { responseTo } from './sockets/upgrade';
 import type { CertificatePair } from './tls';
 
 export type NodeServer = http.Server | https.Server;
@@ -36,6 +38,7 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
     connectionsCheckingInterval: Math.min(2_000, options.readTimeoutMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
     noDelay: true,
+    IncomingMessage: SocketRequest,
   };
   const server =
     options.certificate === undefined
@@ -47,6 +50,9 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
   server.on('request', (request, response) => front.accept(request, response, false));
   server.on('checkContinue', (request, response) => front.accept(request, response, true));
   server.on('checkExpectation', (request, response) => front.accept(request, response, false));
+  server.on('upgrade', (request, socket: Socket, head: Buffer) =>
+    front.accept(request, responseTo(request, socket, head), false),
+  );
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
   server.on('connect', (_request, socket) => front.connect(socket as Socket));
   server.on('timeout', (socket: Socket) => front.silent(socket));

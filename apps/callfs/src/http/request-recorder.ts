@@ -8,6 +8,7 @@ import type { Exchange } from './exchange';
 import type { ExchangeObserver } from './front';
 import type { RemoteAddress } from './remote-address';
 
+const SWITCHED = 101;
 /** What nginx notes for a client that closed the connection before it had an answer. */
 const CLIENT_CLOSED = 499;
 
@@ -25,8 +26,10 @@ export class RequestRecorder implements ExchangeObserver {
 
   finished(exchange: Exchange): void {
     const { request, response } = exchange;
-    const aborted = !response.writableFinished;
-    const status = aborted && !response.headersSent ? CLIENT_CLOSED : response.statusCode;
+    const { upgraded } = exchange;
+    const aborted = upgraded ? !upgraded.clean : !response.writableFinished;
+    const answered = aborted && !response.headersSent ? CLIENT_CLOSED : response.statusCode;
+    const status = upgraded ? SWITCHED : answered;
     const method = request.method ?? '';
     const durationMs = performance.now() - exchange.startedAtMs;
     this.metrics.count(method, exchange.route, status, durationMs / 1000, exchange.bytesIn, exchange.bytesOut);

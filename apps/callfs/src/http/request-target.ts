@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { CallfsError } from '@callfs/core';
 import { Exchange } from './exchange';
+import { SOCKETS } from './sockets/socket-request';
 
 /** Longest request target (path and query) that is looked at, in bytes. */
 export const URL_MAX_BYTES = 16 * 1024;
@@ -28,8 +29,9 @@ export function parseTarget(url: string): RequestTarget {
   return { path: target.slice(0, mark) || '/', query: target.slice(mark + 1) };
 }
 
-/** What the router gets to see for `path`. */
-export function routedPath(path: string): string {
+/** What the router gets to see for `path`, of a request that asks to become a WebSocket or of an ordinary one. */
+export function routedPath(path: string, opensSocket = false): string {
+  if (opensSocket) return `${SOCKETS}/-`;
   for (const prefix of TREE_PREFIXES) if (isBelow(path, prefix)) return `${prefix}/-`;
   return path;
 }

@@ -14,7 +14,7 @@ export function flag(query: Query, name: string, otherwise = false): boolean {
 export function integer(query: Query, name: string, min: number, max: number, otherwise: number): number {
   const value = query.get(name);
   if (value === undefined) return otherwise;
-  const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+  const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
   if (number >= min && number <= max) return number;
   throw invalidValue(name, `a number from ${min} to ${max}`);
 }
