@@ -33,6 +33,9 @@ import { TlsCommand } from './tls/tls.command';
 import { FsckCommand } from './upkeep/fsck.command';
 import { GcCommand } from './upkeep/gc.command';
 import { ScrubCommand } from './upkeep/scrub.command';
+import { ExpireUploadsCommand } from './uploads/expire.command';
+import { ListUploadsCommand } from './uploads/list.command';
+import { UploadsCommand } from './uploads/uploads.command';
 import { USERS_COMMANDS } from './users/users.command';
 
 /** The commands; each is a file of its own. */
@@ -69,6 +72,9 @@ import { USERS_COMMANDS } from './users/users.command';
     FsckCommand,
     GcCommand,
     ScrubCommand,
+    UploadsCommand,
+    ListUploadsCommand,
+    ExpireUploadsCommand,
     ExportCommand,
     ImportCommand,
     DumpCommand,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import { requireVerb, requireWithin } from '@callfs/auth';
 import { CallfsError, VirtualPath } from '@callfs/core';
 import type { Caller } from '../caller';
@@ -25,6 +26,12 @@ export interface UploadProgress {
   readonly outcome?: WriteOutcome;
 }
 
+/** An upload under way, for administrators. */
+export interface OpenUpload extends UploadRecord {
+  /** When a byte last came, or it was begun. */
+  readonly lastActiveMs: number;
+}
+
 const ID_BYTES = 24;
 const ID = /^[A-Za-z0-9_-]{32}$/;
 
@@ -34,6 +41,8 @@ const ID = /^[A-Za-z0-9_-]{32}$/;
  * belongs to the user who began it: for everybody else there is no such upload.
  */
 export class UploadsService {
+  private readonly logger = new Logger(UploadsService.name);
+
   constructor(
     private readonly table: UploadTable,
     private readonly sessions: UploadSessions,
@@ -56,6 +65,7 @@ export class UploadsService {
 
   /** Begins one that becomes a part of another and no file of its own. `PAYLOAD_TOO_LARGE`. */
   async createPartial(caller: Caller, { metadata, size }: Pick<NewUpload, 'metadata' | 'size'>): Promise<UploadRecord> {
+    requireVerb(caller.identity, ['write']);
     this.files.refuseTooLarge(size);
     const terms = { overwrite: false, contentType: null };
     return this.insert(caller, { kind: 'partial', path: null, terms, metadata, size });
@@ -128,7 +138,7 @@ export class UploadsService {
   }
 
   /** Open uploads of all users, for administrators. */
-  async list(filter: UploadFilter): Promise<(UploadRecord & { lastActiveMs: number })[]> {
+  async list(filter: UploadFilter): Promise<OpenUpload[]> {
     const uploads = await this.table.list(filter);
     return uploads.map((upload) => ({ ...upload, lastActiveMs: this.table.lastActiveMs(upload) }));
   }
@@ -140,6 +150,13 @@ export class UploadsService {
       await this.blobs.giveUp(blobs ?? []);
       return blobs !== undefined;
     });
+  }
+
+  /** The same, because an administrator wants it. */
+  async expireNow({ identity, requestId }: Caller, id: string): Promise<boolean> {
+    const expired = await this.expire(id);
+    if (expired) this.logger.warn({ user: identity.user, request_id: requestId, upload: id }, 'an upload was ended');
+    return expired;
   }
 
   private insert(
