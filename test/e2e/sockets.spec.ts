@@ -51,8 +51,12 @@ const metric = async (name: string) =>
 
 async function settles<T>(read: () => Promise<T>, expected: T, withinMs = 15_000): Promise<void> {
   const deadline = Date.now() + withinMs;
-  while (JSON.stringify(await read()) !== JSON.stringify(expected) && Date.now() < deadline) await delay(50);
-  expect(await read()).toEqual(expected);
+  let value = await read();
+  while (JSON.stringify(value) !== JSON.stringify(expected) && Date.now() < deadline) {
+    await delay(50);
+    value = await read();
+  }
+  expect(value).toEqual(expected);
 }
 
 describe('a download over a socket', () => {

@@ -44,8 +44,12 @@ async function metric(of: TestServer, name: string): Promise<number> {
 /** Waits until the value is what it should be; the last one is what a failing test shows. */
 async function settles<T>(read: () => Promise<T>, expected: T, withinMs = 20_000): Promise<void> {
   const deadline = Date.now() + withinMs;
-  while (JSON.stringify(await read()) !== JSON.stringify(expected) && Date.now() < deadline) await delay(50);
-  expect(await read()).toEqual(expected);
+  let value = await read();
+  while (JSON.stringify(value) !== JSON.stringify(expected) && Date.now() < deadline) {
+    await delay(50);
+    value = await read();
+  }
+  expect(value).toEqual(expected);
 }
 
 const offsetOf = async (upload: string) => Number((await status(alice, upload)).header('upload-offset'));
@@ -98,7 +102,7 @@ describe('D4 clients that vanish', () => {
       // A reset would take bytes away that have been sent.
       socket.destroy();
     }
-    await server.waitFor(/"method":"PATCH"/, said);
+    await server.waitFor(new RegExp(`"method":"PATCH","path":"${upload}"`), said);
     await settles(() => metric(server, 'callfs_uploads_in_flight'), 0);
     let offset = await offsetOf(upload);
     expect(offset).toBeLessThanOrEqual(sent);
