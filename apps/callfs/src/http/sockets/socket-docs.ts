@@ -41,5 +41,6 @@ export const SocketDocs = (): MethodDecorator =>
       'PAYLOAD_TOO_LARGE',
       'RANGE_NOT_SATISFIABLE',
       'BACKEND_UNAVAILABLE',
+      'PEER_UNAVAILABLE',
     ),
   );

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { Replica } from '@callfs/core';
+import { CallfsError, type Replica } from '@callfs/core';
 import type { MetadataStore } from '@callfs/metadata';
 import type { BlobBody, StorageProviders } from '@callfs/storage';
 import type { Collector } from '../collector';
@@ -15,8 +15,16 @@ export class UploadBlobs {
     private readonly collector: Collector,
   ) {}
 
-  read({ backend, key }: Replica): Promise<BlobBody> {
-    return this.providers.get(backend).read(key);
+  /** From this node or the one that has it. `BACKEND_UNAVAILABLE`, `PEER_UNAVAILABLE`. */
+  async read(blob: Replica): Promise<BlobBody> {
+    try {
+      return await this.providers.at(blob).read(blob.key);
+    } catch (error) {
+      if (!CallfsError.is(error, 'FILE_NOT_FOUND')) throw error;
+      throw new CallfsError('BACKEND_UNAVAILABLE', 'Bytes of the upload are missing from their backend. Begin a new one.', {
+        cause: error,
+      });
+    }
   }
 
   /** The bytes of these parts, one after the other, each chunk in memory of its own. */
