@@ -1,9 +1,12 @@
+import type { WebSocket } from 'ws';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { issueKey, revokeKey } from '../support/keys';
 import { makeLink } from '../support/links';
+import { overSocket } from '../support/sockets';
 import { useServer } from '../support/use-server';
+import { begun, send } from '../uploads/tus-client';
 
 const server = useServer();
 let root: Client;
@@ -67,6 +70,26 @@ describe('the audit log', () => {
       status: 201,
       request_id: requestIdOf(made),
     });
+  });
+
+  it('has what came in parts or over a socket, with how it ended', async () => {
+    const path = await freshDirectory(root, '0777');
+    const alice = server.client('alice');
+    const upload = await begun(alice, 2, { path: `${path}/parts` });
+    await must(send(alice, upload, 0, 'x'));
+    await must(send(alice, upload, 1, 'y'));
+    await overSocket(server, alice, `${path}/socket`, 'mode=upload', { opened: (socket) => socket.close(1000) });
+    const query = `mode=upload&if_none_match=${encodeURIComponent('"none"')}&size=1`;
+    const opened = (socket: WebSocket) => socket.send('{"type":"end"}');
+    expect((await overSocket(server, alice, `${path}/short`, query, { opened })).closeCode).toBe(1008);
+    await overSocket(server, alice, `${path}/socket`, 'mode=download');
+
+    await expect.poll(async () => (await entriesOf({ path, user: 'alice' })).length, { timeout: 10_000 }).toBe(2);
+    const seen = await entriesOf({ path, user: 'alice' });
+    expect(seen.map(({ operation, path: at, status, code }) => [operation, at, status, code])).toEqual([
+      ['create', `${path}/parts`, 204, 'OK'],
+      ['put', `${path}/socket`, 101, 'OK'],
+    ]);
   });
 
   it('has what was refused, and what was read only then', async () => {

@@ -30,7 +30,8 @@ export class RequestAudit {
     const method = request.method ?? '';
     const isRefused = status === 403 || (status === 401 && (request.headers.authorization !== undefined || deed !== undefined));
     const isReading = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
-    const isChange = !isReading && identity !== null;
+    // What asks for a socket, or how an upload stands, is a GET or HEAD that may come to a commit.
+    const isChange = identity !== null && (!isReading || deed !== undefined);
     const isDownload = route.startsWith(DOWNLOAD);
     if (!isRefused && !isChange && !isDownload) return;
     const [path = pathOf(exchange), target] = deed?.paths ?? [];
@@ -43,11 +44,17 @@ export class RequestAudit {
       target: target ?? null,
       address,
       status,
-      code: status < 400 ? 'OK' : exchange.failure === undefined ? String(status) : asCallfsError(exchange.failure).code,
+      code: codeOf(exchange, status),
       requestId: exchange.requestId,
       detail: deed?.detail?.slice(0, DETAIL_MAX) ?? detailOf(exchange),
     });
   }
+}
+
+/** A transfer over a socket can fail after the answer that opened it. */
+function codeOf({ failure, upgraded }: Exchange, status: number): string {
+  if (status < 400 && (upgraded === undefined || failure === undefined)) return 'OK';
+  return failure === undefined ? String(status) : asCallfsError(failure).code;
 }
 
 function isTree(route: string): boolean {

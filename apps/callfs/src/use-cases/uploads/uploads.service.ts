@@ -153,7 +153,9 @@ export class UploadsService {
   }
 
   /** The same, because an administrator wants it. */
-  async expireNow({ identity, requestId }: Caller, id: string): Promise<boolean> {
+  async expireNow({ identity, requestId, note }: Caller, id: string): Promise<boolean> {
+    const path = (await this.table.find(id))?.path ?? null;
+    note?.({ operation: 'uploads.expire', paths: path === null ? [] : [path], detail: id });
     const expired = await this.expire(id);
     if (expired) this.logger.warn({ user: identity.user, request_id: requestId, upload: id }, 'an upload was ended');
     return expired;
