@@ -41,6 +41,19 @@ export class UploadBlobs {
         .catch((error: unknown) => this.logger.warn({ err: error }, 'could not settle a part; recovery will'));
   }
 
+  /** As `giveUp`, and what this node reaches is gone when it resolves: an upload that is over leaves nothing behind. */
+  async free(blobs: readonly Replica[]): Promise<void> {
+    if (blobs.length === 0) return;
+    try {
+      const condemned = await this.store.condemn(blobs);
+      const here = condemned.filter((blob) => this.providers.isAtHand(blob));
+      for (const { backend, key } of here) await this.providers.get(backend).delete(key);
+      await this.store.forget(here);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'could not free the parts of an upload; the collector will');
+    }
+  }
+
   /**
    * No upload refers to them any more: the collectors of the nodes that have them delete those that are no file's. What
    * fails is made up for by the sweep.

@@ -34,7 +34,7 @@ export class UploadFinisher {
     const outcome = whole
       ? await this.files.adopt(caller, path, write, whole)
       : await this.files.write(caller, path, { ...write, body: { chunks: this.blobs.assemble(parts), size } });
-    await this.blobs.giveUp(await this.table.dropParts(upload.id));
+    await this.blobs.free(await this.table.dropParts(upload.id));
     return outcome;
   }
 

@@ -91,7 +91,7 @@ export class UploadsService {
       await this.table.remove(upload.id);
       throw error;
     }
-    for (const source of sources) await this.blobs.giveUp((await this.table.end(source, 'used')) ?? []);
+    for (const source of sources) await this.blobs.free((await this.table.end(source, 'used')) ?? []);
     return progress;
   }
 
@@ -134,7 +134,7 @@ export class UploadsService {
   /** Gives an upload up, with all of its bytes. A file that it has become stays. */
   async terminate(caller: Caller, id: string): Promise<void> {
     await this.owned(caller, id);
-    await this.sessions.run(id, async () => this.blobs.giveUp(await this.table.remove(id)));
+    await this.sessions.run(id, async () => this.blobs.free(await this.table.remove(id)));
   }
 
   /** Open uploads of all users, for administrators. */
