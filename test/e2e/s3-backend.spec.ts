@@ -3,6 +3,7 @@ import type { Client } from '../support/client';
 import { must } from '../support/fixture';
 import { Random, sha256 } from '../support/random';
 import { TestBucket } from '../support/s3-bucket';
+import { begun, send } from '../uploads/tus-client';
 import { startServer, type ConfigTree, type TestServer } from '../support/server';
 
 const MIB = 1024 * 1024;
@@ -47,6 +48,20 @@ it('an upload that is refused at its end leaves nothing in the bucket', async ()
   const refused = await client.put('/refused', new Random(2).bytes(9 * MIB), { 'Content-Digest': digest });
   expect(refused.outcome).toBe('400 DIGEST_MISMATCH');
   expect(await bucket.blobs()).toEqual(before);
+  expect(await bucket.leftovers()).toEqual([]);
+});
+
+it('an upload in parts has them in the bucket, and then its file alone; one part becomes the file itself', async () => {
+  const before = await bucket.blobs();
+  const bytes = new Random(3).bytes(3 * MIB);
+  const upload = await begun(client, bytes.length, { path: '/parts' });
+  await must(send(client, upload, 0, bytes.subarray(0, 2 * MIB)));
+  expect(await bucket.blobs()).toHaveLength(before.length + 1);
+  await must(send(client, upload, 2 * MIB, bytes.subarray(2 * MIB)));
+  expect(sha256((await client.get('/parts')).body)).toBe(sha256(bytes));
+  await must(send(client, await begun(client, bytes.length, { path: '/whole' }), 0, bytes));
+  expect(sha256((await client.get('/whole')).body)).toBe(sha256(bytes));
+  expect(await bucket.blobs()).toHaveLength(before.length + 2);
   expect(await bucket.leftovers()).toEqual([]);
 });
 
