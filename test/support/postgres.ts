@@ -12,6 +12,7 @@ import { DIRECTORY_PREFIX } from './server';
 
 const VERSIONS = '/usr/lib/postgresql';
 const START_TIMEOUT_MS = 60_000;
+const MAX_RESTARTS = 30;
 const PASSWORD = 'postgres-password-of-the-tests';
 
 /** Further settings, as `postgres -c` takes them. */
@@ -103,21 +104,28 @@ export class PostgresServer {
     const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     rmSync(join(this.directory, 'data', 'postmaster.pid'), { force: true });
     const args = ['-D', join(this.directory, 'data'), '-p', String(this.port), ...options];
-    const child = spawn(join(this.bin, 'postgres'), args, {
-      ...this.owner,
-      cwd: this.directory,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.log += text));
-    this.child = child;
+    const begin = () => {
+      const child = spawn(join(this.bin, 'postgres'), args, {
+        ...this.owner,
+        cwd: this.directory,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (this.log += text));
+      return (this.child = child);
+    };
+    let child = begin();
+    let attempts = MAX_RESTARTS;
     const deadline = Date.now() + START_TIMEOUT_MS;
     for (;;) {
       try {
         await this.query('SELECT 1');
         return;
       } catch (error) {
-        if (child.exitCode !== null || Date.now() > deadline) throw error;
-        await delay(30);
+        if (Date.now() > deadline) throw error;
+        await delay(child.exitCode === null ? 30 : 200);
+        // After a crash the last of its processes may still hold the memory that they shared: then it does not start.
+        if (child.exitCode !== null && attempts-- === 0) throw error;
+        if (child.exitCode !== null) child = begin();
       }
     }
   }
