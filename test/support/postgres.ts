@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { DIRECTORY_PREFIX } from './server';
 
 const VERSIONS = '/usr/lib/postgresql';
 const START_TIMEOUT_MS = 60_000;
-const MAX_RESTARTS = 30;
+const MAX_RESTARTS = 100;
 const PASSWORD = 'postgres-password-of-the-tests';
 
 /** Further settings, as `postgres -c` takes them. */
@@ -83,10 +83,13 @@ export class PostgresServer {
 
   /** As a machine that loses its power: every process at once, nothing written. */
   async crash(): Promise<void> {
-    const workers = execFileSync('ps', ['-o', 'pid=', '--ppid', String(this.pid)], { encoding: 'utf8' });
-    const pids = workers.trim().split(/\s+/).map(Number);
     await this.end('SIGKILL');
-    for (const pid of pids) killIfThere(pid);
+    // Those that it had started know nothing of its end yet; all of them work in its data.
+    const data = join(this.directory, 'data');
+    for (let left = processesIn(data); left.length > 0; left = processesIn(data)) {
+      for (const pid of left) killIfThere(pid);
+      await delay(20);
+    }
   }
 
   /** Cuts off its clients and ends cleanly. */
@@ -124,7 +127,8 @@ export class PostgresServer {
         if (Date.now() > deadline) throw error;
         await delay(child.exitCode === null ? 30 : 200);
         // After a crash the last of its processes may still hold the memory that they shared: then it does not start.
-        if (child.exitCode !== null && attempts-- === 0) throw error;
+        if (child.exitCode !== null && attempts-- === 0)
+          throw new Error(`PostgreSQL does not start: ${this.log.slice(-500)}`, { cause: error });
         if (child.exitCode !== null) child = begin();
       }
     }
@@ -165,11 +169,23 @@ export class PostgresServer {
   }
 }
 
+function processesIn(directory: string): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    try {
+      return readlinkSync(`/proc/${pid}/cwd`) === directory;
+    } catch {
+      // It has ended meanwhile.
+      return false;
+    }
+  });
+}
+
 function killIfThere(pid: number): void {
   try {
-    if (pid > 0 && readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres')) process.kill(pid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
   } catch (error) {
-    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
