@@ -32,8 +32,8 @@ export {
   type VerifyOptions,
 } from './verification/metadata-fault';
 export { MetadataModule, type MetadataModuleOptions } from './metadata.module';
-export { connectionsOf, firstThatWorks } from './postgres/connection';
-export { openPostgresData, openPostgresStore, type PostgresStoreOptions } from './postgres/open-postgres-store';
+export { connectionsOf, firstThatWorks, SteadyClient } from './postgres/connection';
+export { OLDEST_POSTGRES, openPostgresData, openPostgresStore, type PostgresStoreOptions } from './postgres/open-postgres-store';
 export type { PostgresMetadataStore } from './postgres/postgres-metadata-store';
 export { dumpMetadata } from './dump/dump-metadata';
 export { loadMetadata } from './dump/load-metadata';

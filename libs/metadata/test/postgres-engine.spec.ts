@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
-import { openPostgresStore, type PostgresMetadataStore, type PostgresStoreOptions } from '@callfs/metadata';
+import { Client, type Pool } from 'pg';
+import { openPostgresData, openPostgresStore, type PostgresMetadataStore, type PostgresStoreOptions } from '@callfs/metadata';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { selfSignedCertificate } from '../../../apps/callfs/src/cli/tls/self-signed-certificate';
 import { PostgresServer } from '../../../test/support/postgres';
+import { Sessions } from '../src/postgres/sessions';
 import {
   authorised,
   find,
@@ -257,6 +258,25 @@ describe('N5: what goes wrong on the way', () => {
     await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
     expect(await read(store, 'f')).toBe('text');
     await makeFile(store, ['g']);
+  });
+
+  it('a connection that the server cuts off between two statements of a transaction fails that transaction alone', async () => {
+    const database = await server.createDatabase();
+    const data = await openPostgresData(server.dsn(database), 5000);
+    const pool = (data.dataSource.driver as unknown as { master: Pool }).master;
+    const sessions = new Sessions(pool);
+    const ended = new Promise<void>((resolve) => {
+      pool.once('acquire', (client: Client) => client.once('end', resolve));
+    });
+    const broken = sessions.transaction(async (client) => {
+      const [own] = await client.rows<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await server.query(`SELECT pg_terminate_backend(${own!.pid})`);
+      await ended;
+      return client.rows('SELECT 1');
+    });
+    await expect(broken).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
+    expect(await sessions.read({ name: 'one', text: 'SELECT 1 AS one' }, [])).toEqual([{ one: 1 }]);
+    await data.close();
   });
 });
 

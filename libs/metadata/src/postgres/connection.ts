@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import { Client, types, type CustomTypesConfig } from 'pg';
+import { Client, types, type ClientConfig, type CustomTypesConfig } from 'pg';
 
 /** What `pg` takes of a dsn, TLS apart. */
 export interface Connection {
@@ -72,12 +72,22 @@ function tlsOf(parameters: Parameters, mode: string): ConnectionOptions {
   };
 }
 
+/**
+ * A connection that nobody waits for may break: between two statements of a transaction, or while it is handed over.
+ * Its next statement fails; without a listener, the process would end.
+ */
+export class SteadyClient extends Client {
+  constructor(config?: string | ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
+
 /** The first of `ways` that a server answers. Rejects with the failure of the last. */
 export async function firstThatWorks(ways: readonly Connection[], timeoutMs: number): Promise<Connection> {
   let failure: unknown;
   for (const way of ways) {
-    const client = new Client({ ...way, connectionTimeoutMillis: timeoutMs });
-    client.on('error', () => undefined);
+    const client = new SteadyClient({ ...way, connectionTimeoutMillis: timeoutMs });
     try {
       await client.connect();
       return way;

@@ -1,12 +1,12 @@
 import type { TlsOptions } from 'node:tls';
-import { Client, type Pool } from 'pg';
+import type { Client, Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { CallfsError } from '@callfs/core';
 import type { MetadataData } from '../dump/metadata-data';
 import { ENTITIES } from '../entities';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
-import { connectionsOf, firstThatWorks, TYPES, type Connection } from './connection';
+import { connectionsOf, firstThatWorks, SteadyClient, TYPES, type Connection } from './connection';
 import { PostgresMetadataStore } from './postgres-metadata-store';
 import { MIGRATION_LOCK } from './tree-functions';
 
@@ -99,6 +99,7 @@ function dataSourceOf(
     // Nothing of ours needs an extension.
     installExtensions: false,
     extra: {
+      Client: SteadyClient,
       types: TYPES,
       statement_timeout: operationTimeoutMs,
       // Beyond the server's own: for one that does not answer at all.
@@ -115,8 +116,7 @@ function dataSourceOf(
  * acknowledge commits that are not on its disk.
  */
 async function migrate(connection: Connection, timeoutMs: number): Promise<boolean> {
-  const client = new Client({ ...connection, connectionTimeoutMillis: timeoutMs });
-  client.on('error', () => undefined);
+  const client = new SteadyClient({ ...connection, connectionTimeoutMillis: timeoutMs });
   await client.connect();
   try {
     const isLazy = await refuseUnfit(client);

@@ -1,16 +1,12 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { Client } from 'pg';
 import { CallfsError } from '@callfs/core';
-import { connectionsOf, DatabaseClaim, firstThatWorks } from '@callfs/metadata';
+import { connectionsOf, DatabaseClaim, firstThatWorks, OLDEST_POSTGRES, SteadyClient } from '@callfs/metadata';
 import type { MetadataStoreConfig } from '../../../config/config';
 import { parseDsn } from '../../../config/dsn';
 import { nearestExisting } from './nearest-existing';
 import type { Seen } from './check';
-
-/** The oldest PostgreSQL that the statements are written for. */
-const OLDEST_POSTGRES = 13;
 
 export function checkMetadata(store: MetadataStoreConfig, timeoutMs: number): Promise<Seen> {
   return store.type === 'postgres' ? checkPostgres(store.dsn, timeoutMs) : checkSqlite(store.sqlitePath);
@@ -40,10 +36,10 @@ interface ServerFacts {
 
 async function checkPostgres(dsn: string, timeoutMs: number): Promise<Seen> {
   const { host = '', port = '', database = '' } = parseDsn(dsn) ?? {};
-  let client: Client | undefined;
+  let client: SteadyClient | undefined;
   try {
     const connection = await firstThatWorks(connectionsOf(dsn), timeoutMs);
-    client = new Client({ ...connection, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
+    client = new SteadyClient({ ...connection, connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs });
     await client.connect();
     const { rows } = await client.query<ServerFacts>(
       `SELECT current_setting('server_version_num')::int / 10000 AS version, pg_is_in_recovery() AS replica,
