@@ -10,23 +10,27 @@ export interface TwoNodes {
   readonly west: TestServer;
   /** On the way to west; to east there is none. */
   readonly toWest: FaultProxy;
+  /** Straight to their database. */
+  query(sql: string): Promise<object[]>;
   stop(): Promise<void>;
 }
 
+/** `config` is laid over the settings of both. */
 export async function startTwoNodes(config: ConfigTree = {}): Promise<TwoNodes> {
   const [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
   const [eastPort, westPort] = [await claimPort(), await claimPort()];
   const toWest = await FaultProxy.start(westPort);
-  const dsn = postgres.dsn(await postgres.createDatabase());
+  const database = await postgres.createDatabase();
+  const dsn = postgres.dsn(database);
   const peers = { east: `http://127.0.0.1:${eastPort}`, west: toWest.url };
   const node = (name: string, port: number): Promise<TestServer> =>
     prepareServer({
       dsn,
       config: {
-        server: { listen_addr: `127.0.0.1:${port}`, protocol: 'http' },
-        dlm: { type: 'redis', redis_addr: [redis.address] },
-        instance_discovery: { instance_id: name, peer_endpoints: peers },
         ...config,
+        server: { listen_addr: `127.0.0.1:${port}`, protocol: 'http', ...config['server'] },
+        dlm: { type: 'redis', redis_addr: [redis.address], ...config['dlm'] },
+        instance_discovery: { instance_id: name, peer_endpoints: peers },
       },
     });
   const [east, west] = [await node('east', eastPort), await node('west', westPort)];
@@ -44,5 +48,5 @@ export async function startTwoNodes(config: ConfigTree = {}): Promise<TwoNodes> 
     await Promise.allSettled([stop()]);
     throw error;
   }
-  return { east, west, toWest, stop };
+  return { east, west, toWest, query: (sql) => postgres.query(sql, database), stop };
 }

@@ -1,8 +1,7 @@
-import { request } from 'node:http';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
-import { download, makeLink } from '../support/links';
+import { breakOff, download, makeLink, rest, usesOf } from '../support/links';
 import { patternBytes } from '../support/random';
 import { useServer } from '../support/use-server';
 
@@ -26,59 +25,10 @@ async function file(content: Buffer = CONTENT): Promise<string> {
   return path;
 }
 
-interface Broken {
-  readonly status: number;
-  readonly bytes: Buffer;
-  readonly etag: string;
-  readonly ticket: string;
-  readonly cookie: string;
-}
-
-/** Begins a download and lets the connection break after at least so many bytes. */
-function breakOff(token: string, after: number, headers: Record<string, string> = {}): Promise<Broken> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(
-      { host: server.host, port: server.port, path: `/download/${token}`, headers, agent: false },
-      (incoming) => {
-        const chunks: Buffer[] = [];
-        let length = 0;
-        incoming.on('data', (chunk: Buffer) => {
-          chunks.push(chunk);
-          length += chunk.length;
-          if (length < after) return;
-          incoming.removeAllListeners('data');
-          outgoing.destroy();
-          resolve({
-            status: incoming.statusCode ?? 0,
-            bytes: Buffer.concat(chunks),
-            etag: incoming.headers.etag ?? '',
-            ticket: String(incoming.headers['x-callfs-resume-ticket']),
-            cookie: incoming.headers['set-cookie']?.[0] ?? '',
-          });
-        });
-        incoming.on('error', () => undefined);
-      },
-    );
-    outgoing.on('error', reject);
-    outgoing.end();
-  });
-}
-
-const rest = ({ etag, ticket, bytes }: Broken, from = bytes.length) => ({
-  range: `bytes=${from}-`,
-  'if-range': etag,
-  'x-callfs-resume-ticket': ticket,
-});
-
-async function usesOf(client: Client, id: string): Promise<number> {
-  const { items } = (await client.request('GET', '/v1/links')).json as { items: { id: string; uses: number }[] };
-  return items.find((item) => item.id === id)?.uses ?? -1;
-}
-
 describe('a download that broke', () => {
   it('is finished with the ticket of its answer, and costs one use', async () => {
     const { token, id } = await makeLink(root, await file());
-    const broken = await breakOff(token, MIB);
+    const broken = await breakOff(server, token, MIB);
     expect(broken.status).toBe(200);
     expect((await download(anonymous, token)).outcome).toBe('410 LINK_GONE');
 
@@ -93,7 +43,7 @@ describe('a download that broke', () => {
 
   it('is finished with the cookie, as browsers do', async () => {
     const { token } = await makeLink(root, await file());
-    const broken = await breakOff(token, MIB);
+    const broken = await breakOff(server, token, MIB);
     const [pair = '', ...attributes] = broken.cookie.split('; ');
     expect(attributes).toEqual([`Path=/download/${token}`, 'Max-Age=600', 'HttpOnly', 'SameSite=Lax']);
     const { 'x-callfs-resume-ticket': _, ...fields } = rest(broken);
@@ -104,11 +54,13 @@ describe('a download that broke', () => {
   it('may break again and again: what did not go out is not counted', async () => {
     const large = patternBytes(10, 48 * MIB);
     const { token, id } = await makeLink(root, await file(large));
-    const broken = await breakOff(token, MIB);
+    const broken = await breakOff(server, token, MIB);
     const from1 = rest(broken, 1);
     for (let i = 0; i < 4; i++) {
       // The server may not have noticed yet that the one before has gone.
-      await expect.poll(async () => (await breakOff(token, 1, from1)).status, { timeout: 20_000, interval: 50 }).toBe(206);
+      await expect
+        .poll(async () => (await breakOff(server, token, 1, from1)).status, { timeout: 20_000, interval: 50 })
+        .toBe(206);
     }
     const last = async () => {
       const { status, body } = await download(anonymous, token, from1);
@@ -120,7 +72,7 @@ describe('a download that broke', () => {
 
   it('is not a way to more: twice the file, and no more', async () => {
     const { token } = await makeLink(root, await file());
-    const broken = await breakOff(token, MIB);
+    const broken = await breakOff(server, token, MIB);
     expect((await download(anonymous, token, rest(broken, 1))).status).toBe(206);
     expect((await download(anonymous, token, rest(broken, 1))).status).toBe(206);
     expect((await download(anonymous, token, rest(broken, 1))).outcome).toBe('410 LINK_GONE');
@@ -132,8 +84,8 @@ describe('a download that broke', () => {
     const path = await file();
     const { token } = await makeLink(root, path);
     const other = await makeLink(root, path);
-    const broken = await breakOff(token, MIB);
-    const foreign = await breakOff(other.token, MIB);
+    const broken = await breakOff(server, token, MIB);
+    const foreign = await breakOff(server, other.token, MIB);
     const { 'if-range': _, ...unconditional } = rest(broken);
     const { range: __, ...whole } = rest(broken);
     const flipped = broken.ticket.slice(0, -2) + (broken.ticket.endsWith('AA') ? 'BB' : 'AA');
@@ -159,7 +111,7 @@ describe('a download that broke', () => {
 
   it('with uses left, what a ticket does not cover spends one', async () => {
     const { token, id } = await makeLink(root, await file(), { max_uses: 2 });
-    const broken = await breakOff(token, MIB);
+    const broken = await breakOff(server, token, MIB);
     expect((await download(anonymous, token, rest(broken))).status).toBe(206);
     expect(await usesOf(root, id)).toBe(1);
     expect((await download(anonymous, token, rest(broken, 0))).status).toBe(206);
@@ -173,14 +125,14 @@ describe('a download that broke', () => {
   ])('is not finished when %s', async (_, change) => {
     const path = await file();
     const { token, id } = await makeLink(alice, path);
-    const broken = await breakOff(token, MIB);
+    const broken = await breakOff(server, token, MIB);
     await change(path, id);
     expect((await download(anonymous, token, rest(broken))).outcome).toBe('410 LINK_GONE');
   });
 
   it('is finished after the server was killed on the way', async () => {
     const { token } = await makeLink(root, await file());
-    const broken = await breakOff(token, MIB);
+    const broken = await breakOff(server, token, MIB);
     await server.kill();
     await server.start();
     const resumed = await download(server.anonymous(), token, rest(broken));

@@ -4,7 +4,7 @@ import { must } from '../support/fixture';
 import { Random, sha256 } from '../support/random';
 import { TestBucket } from '../support/s3-bucket';
 import { begun, send } from '../uploads/tus-client';
-import { startServer, type ConfigTree, type TestServer } from '../support/server';
+import { startServer, type TestServer } from '../support/server';
 
 const MIB = 1024 * 1024;
 
@@ -12,15 +12,9 @@ let bucket: TestBucket;
 let server: TestServer;
 let client: Client;
 
-function backend(overrides: object = {}): ConfigTree {
-  const { bucketName, endpoint, region, accessKey, secretKey } = bucket.options();
-  const s3 = { bucket_name: bucketName, endpoint, region, access_key: accessKey, secret_key: secretKey, ...overrides };
-  return { backend: { default_backend: 's3', s3 } };
-}
-
 beforeAll(async () => {
   bucket = await TestBucket.start();
-  server = await startServer({ config: backend() });
+  server = await startServer({ config: bucket.configuration() });
   client = server.client();
 });
 
@@ -74,6 +68,6 @@ it('a content that was damaged in the bucket is not served', async () => {
 });
 
 it('a node that cannot use its bucket says which setting is wrong', async () => {
-  const started = startServer({ config: backend({ bucket_name: 'no-such-bucket' }) });
+  const started = startServer({ config: bucket.configuration({ bucket_name: 'no-such-bucket' }) });
   await expect(started).rejects.toThrow(/"no-such-bucket" does not exist .* backend\.s3\.bucket_name/);
 });

@@ -1,5 +1,6 @@
-import type { OutgoingHttpHeaders } from 'node:http';
+import { request, type OutgoingHttpHeaders } from 'node:http';
 import type { Answer, Client } from './client';
+import { must } from './fixture';
 
 /** A link as the one who made it knows it. */
 export interface MadeLink {
@@ -34,4 +35,56 @@ let address = 0;
 export function newAddress(): string {
   address++;
   return `127.7.${address >> 8}.${address & 255 || 1}`;
+}
+
+/** How many uses of a link are spent. */
+export async function usesOf(client: Client, id: string): Promise<number> {
+  const { items } = (await must(client.request('GET', '/v1/links'))).json as { items: { id: string; uses: number }[] };
+  return items.find((item) => item.id === id)?.uses ?? -1;
+}
+
+/** A download that broke: what came of it, and what continues it. */
+export interface BrokenDownload {
+  readonly status: number;
+  readonly bytes: Buffer;
+  readonly etag: string;
+  readonly ticket: string;
+  readonly cookie: string;
+}
+
+/** Begins a download and lets the connection break after at least so many bytes. */
+export function breakOff(
+  { host, port }: { readonly host: string; readonly port: number },
+  token: string,
+  after: number,
+  headers: Record<string, string> = {},
+): Promise<BrokenDownload> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host, port, path: `/download/${token}`, headers, agent: false }, (incoming) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        length += chunk.length;
+        if (length < after) return;
+        incoming.removeAllListeners('data');
+        outgoing.destroy();
+        resolve({
+          status: incoming.statusCode ?? 0,
+          bytes: Buffer.concat(chunks),
+          etag: incoming.headers.etag ?? '',
+          ticket: String(incoming.headers['x-callfs-resume-ticket']),
+          cookie: incoming.headers['set-cookie']?.[0] ?? '',
+        });
+      });
+      incoming.on('error', () => undefined);
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}
+
+/** The fields that ask for what a download that broke still lacks. */
+export function rest({ etag, ticket, bytes }: BrokenDownload, from = bytes.length) {
+  return { range: `bytes=${from}-`, 'if-range': etag, 'x-callfs-resume-ticket': ticket };
 }

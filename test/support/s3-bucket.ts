@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { S3Options } from '@callfs/storage';
 import { S3Server } from './s3';
+import type { ConfigTree } from './server';
 
 const BUCKET = 'callfs-blobs';
 
@@ -37,6 +38,13 @@ export class TestBucket {
     const { endpoint, region, accessKey, secretKey } = this.server;
     const base = { bucketName: BUCKET, endpoint, region, accessKey, secretKey, forcePathStyle: true, fileOpTimeoutMs: 10_000 };
     return { ...base, ...overrides };
+  }
+
+  /** Of a node that keeps new content here. */
+  configuration(overrides: object = {}): ConfigTree {
+    const { bucketName, endpoint, region, accessKey, secretKey } = this.options();
+    const s3 = { bucket_name: bucketName, endpoint, region, access_key: accessKey, secret_key: secretKey, ...overrides };
+    return { backend: { default_backend: 's3', s3 } };
   }
 
   /** Objects that are no blobs, and uploads that were not completed. */
