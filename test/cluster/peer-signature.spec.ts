@@ -159,6 +159,7 @@ function clientOf(): { client: PeerClient; stop: () => Promise<void> } {
     secret,
     tls: { rejectUnauthorized: true },
     observe: () => undefined,
+    heard: () => undefined,
   });
   return { client, stop: () => client.close() };
 }

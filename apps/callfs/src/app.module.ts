@@ -6,6 +6,8 @@ import { StorageModule } from '@callfs/storage';
 import { Peers } from './cluster/peers';
 import { readVersion } from './cli/version';
 import { NodeRegistry } from './cluster/node-registry';
+import { NodeSightings } from './cluster/node-sightings';
+import { PeerWatch } from './cluster/peer-watch';
 import { BootId } from './composition/boot-id';
 import { identityOptions, openKeyRing, openPrincipalNames } from './composition/identities';
 import { openMetadata, openStorage } from './composition/engines';
@@ -46,7 +48,7 @@ export class AppModule {
         StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics, Peers], useFactory: openStorage }),
         LockingModule.registerAsync({
           leases: { inject: [CALLFS_CONFIG], useFactory: leaseStoreOptions },
-          inject: [CALLFS_CONFIG, MetadataStore, Metrics, BootId],
+          inject: [CALLFS_CONFIG, MetadataStore, Metrics, BootId, NodeSightings],
           useFactory: lockingOptions,
         }),
         AuthModule.registerAsync({ inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames], useFactory: identityOptions }),
@@ -60,17 +62,34 @@ export class AppModule {
       ],
       providers: [
         {
+          provide: NodeSightings,
+          inject: [MetadataStore],
+          useFactory: ({ tables }: MetadataStore) => new NodeSightings(tables),
+        },
+        {
+          provide: PeerWatch,
+          inject: [NodeSightings, Peers],
+          useFactory: (sightings: NodeSightings, peers: Peers) =>
+            new PeerWatch(sightings, peers, config.instanceDiscovery.instanceId),
+        },
+        {
           provide: Peers,
-          inject: [CALLFS_CONFIG, MetadataStore, Metrics],
+          inject: [CALLFS_CONFIG, NodeSightings, Metrics],
           useFactory: (...from: Parameters<typeof Peers.of>) => Peers.of(...from),
         },
         { provide: BootId, useFactory: () => new BootId() },
         {
           provide: NodeRegistry,
-          inject: [CALLFS_CONFIG, MetadataStore, BootId],
-          useFactory: ({ instanceDiscovery }: CallfsConfig, store: MetadataStore, { value: bootId }: BootId) =>
+          inject: [CALLFS_CONFIG, MetadataStore, NodeSightings, BootId],
+          useFactory: (
+            { instanceDiscovery }: CallfsConfig,
+            store: MetadataStore,
+            sightings: NodeSightings,
+            { value: bootId }: BootId,
+          ) =>
             new NodeRegistry(
               store.tables,
+              sightings,
               { instanceId: instanceDiscovery.instanceId, bootId, version: readVersion() },
               store.name === 'sqlite',
             ),
@@ -100,6 +119,8 @@ export class AppModule {
       ],
       exports: [
         Peers,
+        PeerWatch,
+        NodeSightings,
         NodeRegistry,
         BootId,
         KeyRing,

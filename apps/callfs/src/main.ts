@@ -6,6 +6,7 @@ import { PeerGate } from './cluster/peer-gate';
 import { PeerSecret } from './cluster/peer-signature';
 import { BootId } from './composition/boot-id';
 import { NodeRegistry } from './cluster/node-registry';
+import { PeerWatch } from './cluster/peer-watch';
 import { registerNodeGauges } from './composition/node-gauges';
 import { registerNodeHealth } from './composition/node-health';
 import type { CallfsConfig } from './config/config';
@@ -34,7 +35,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
   const app = await createHttpApp(AppModule.forRoot(config), config);
   try {
     const [store, locks, storage] = [app.get(MetadataStore), app.get(LockService), app.get(StorageProviders)];
-    registerNodeHealth(app.get(HealthChecks), store, locks, storage, app.get(NodeRegistry));
+    registerNodeHealth(app.get(HealthChecks), store, locks, storage, app.get(NodeRegistry), app.get(PeerWatch));
     registerNodeGauges(app.get(Metrics), storage, store);
     auditRequests(app, app.get(AuditLog, { strict: false }));
     // It passes every limit by.
@@ -50,6 +51,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     const url = `${speaksTls(config.server) ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
     app.get(PublicUrl).listeningAt(url);
     await nodes.registerAt(endpointOf(config) ?? url);
+    if (!nodes.isAlone) app.get(PeerWatch).begin();
     return { url, close: () => app.close(), reload: () => reloadCertificate(app) };
   } catch (error) {
     await app.close();

@@ -5,6 +5,8 @@ import type { StorageProvider } from './storage-provider';
 export interface PeerBackends {
   /** `PEER_UNAVAILABLE` when nobody knows where that node is. */
   at(instanceId: string, backend: string): StorageProvider;
+  /** Whether that node is not thought to answer now. It may all the same. */
+  isAway(instanceId: string): boolean;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,11 @@ export class StorageProviders {
   /** Whether this node reaches a blob without another one. */
   isAtHand({ backend, instanceId }: Pick<Replica, 'backend' | 'instanceId'>): boolean {
     return this.byName.has(backend) && (instanceId === '' || instanceId === this.instanceId);
+  }
+
+  /** Whether a blob is on a node that is not thought to answer now: what is elsewhere is worth trying first. */
+  isAway({ instanceId }: Pick<Replica, 'instanceId'>): boolean {
+    return instanceId !== '' && instanceId !== this.instanceId && this.peers?.isAway(instanceId) === true;
   }
 
   /** What has a blob: a backend of this node, one that all share, or the node whose it is. `BACKEND_UNAVAILABLE`, `PEER_UNAVAILABLE`. */

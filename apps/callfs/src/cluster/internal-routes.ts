@@ -27,7 +27,7 @@ export class InternalRoutes implements InternalAnswer {
 
   answer(exchange: Exchange): boolean {
     if (!exchange.target.path.startsWith(PREFIX)) return false;
-    exchange.route = `${PEER_BLOBS}/*`;
+    exchange.route = exchange.target.path === PEER_NODE ? PEER_NODE : `${PEER_BLOBS}/*`;
     this.serve(exchange).catch((error: unknown) => writeError(exchange, error));
     return true;
   }
@@ -37,7 +37,10 @@ export class InternalRoutes implements InternalAnswer {
     const { method = '', url = '' } = request;
     const claims = this.gate.admit(method, url, request.headers);
     exchange.actingFor = decodeURIComponent(claims.user);
-    if (target.path === PEER_NODE && method === 'GET') return answerWithHead(exchange, 204, { 'X-CallFS-Boot-ID': this.bootId });
+    if (target.path === PEER_NODE && method === 'GET') {
+      exchange.isRoutine = true;
+      return answerWithHead(exchange, 204, { 'X-CallFS-Boot-ID': this.bootId });
+    }
     const [, backend, key] = /^\/internal\/v1\/blobs\/([a-z0-9]+)(?:\/([0-9a-f]{32}))?$/.exec(target.path) ?? [];
     if (backend === undefined || !this.providers.has(backend)) throw noSuchRoute();
     const provider = this.providers.get(backend);

@@ -1,6 +1,7 @@
 import { Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { CallfsError } from '@callfs/core';
 import type { MetadataTables } from '@callfs/metadata';
+import { HEARTBEAT_MS, type NodeSightings, type NodeState, type SeenNode } from './node-sightings';
 
 /** This node, as the others get to know it. */
 export interface ThisNode {
@@ -10,16 +11,8 @@ export interface ThisNode {
   readonly version: string;
 }
 
-export interface RegisteredNode {
-  readonly instanceId: string;
-  readonly bootId: string;
-  readonly endpoint: string;
-  readonly version: string;
-  readonly startedMs: number;
-  /** By its own clock; 0: it has said goodbye. */
-  readonly heartbeatMs: number;
-  /** `alive`: its heartbeat changes; `silent`: it has not for a while; `stopped`: it said goodbye. */
-  readonly state: 'alive' | 'silent' | 'stopped';
+export interface RegisteredNode extends SeenNode {
+  readonly state: NodeState;
 }
 
 /** What a node that is forgotten leaves behind. */
@@ -29,19 +22,6 @@ export interface Forgotten {
   readonly blobsLost: number;
 }
 
-interface NodeRow {
-  readonly instance_id: string;
-  readonly boot_id: string;
-  readonly endpoint: string;
-  readonly version: string;
-  readonly started_ms: number;
-  readonly heartbeat_ms: number;
-}
-
-const HEARTBEAT_MS = 5_000;
-/** Three heartbeats that did not come. */
-const SILENT_AFTER_MS = 3 * HEARTBEAT_MS;
-
 const REGISTER = `INSERT INTO node (instance_id, boot_id, endpoint, version, started_ms, heartbeat_ms) VALUES (?, ?, ?, ?, ?, ?)
   ON CONFLICT (instance_id) DO UPDATE SET boot_id = excluded.boot_id, endpoint = excluded.endpoint, version = excluded.version,
   started_ms = excluded.started_ms, heartbeat_ms = excluded.heartbeat_ms`;
@@ -50,24 +30,22 @@ const ONLY_THERE = `SELECT count(*) AS count FROM replica r WHERE r.instance_id 
   (SELECT 1 FROM replica o WHERE o.content_id = r.content_id AND o.instance_id <> r.instance_id)`;
 
 /**
- * The nodes of the cluster, in the metadata that they share. Each writes heartbeats; nobody compares clocks: a node lives
- * while its heartbeat changes, as seen from here. A name belongs to whoever registered under it last: a run that finds
- * its name taken says so in its readiness and its log, since two nodes with one name would look for blobs on each
- * other's disk.
+ * This node's place among those of the cluster, in the metadata that they share, and its heartbeat. A name belongs to
+ * whoever registered under it last: a run that finds its name taken says so in its readiness and its log, since two nodes
+ * with one name would look for blobs on each other's disk.
  */
 export class NodeRegistry implements BeforeApplicationShutdown {
   private readonly logger = new Logger(NodeRegistry.name);
-  /** Per node: the heartbeat that was seen last, and since when by our monotonic clock. */
-  private readonly seen = new Map<string, { bootId: string; heartbeatMs: number; sinceMs: number }>();
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> = Promise.resolve();
   private isReplaced = false;
 
   constructor(
     private readonly tables: MetadataTables,
+    private readonly sightings: NodeSightings,
     readonly self: ThisNode,
     /** A node that shares its metadata with nobody needs no heartbeat. */
-    private readonly isAlone: boolean,
+    readonly isAlone: boolean,
   ) {}
 
   /** From now on the others know this node, and where it is. */
@@ -106,25 +84,21 @@ export class NodeRegistry implements BeforeApplicationShutdown {
 
   /** All that ever registered and were not forgotten, by name. */
   async list(): Promise<RegisteredNode[]> {
-    return (await this.look()).map((row) => ({
-      instanceId: row.instance_id,
-      bootId: row.boot_id,
-      endpoint: row.endpoint,
-      version: row.version,
-      startedMs: row.started_ms,
-      heartbeatMs: row.heartbeat_ms,
-      state: this.stateOf(row),
+    const nodes = await this.sightings.look();
+    return [...nodes.values()].map((node) => ({
+      ...node,
+      state: node.bootId === this.self.bootId ? 'alive' : this.sightings.stateOf(node),
     }));
   }
 
   /**
    * Takes a node that is gone for good out of the list. `INVALID_REQUEST` for one that lives, and, unless `force`, for one
-   * whose disk has blobs that nobody else has; `FILE_NOT_FOUND` for one that is not known.
+   * whose disk has blobs that nobody else has; `NODE_NOT_FOUND` for one that is not known.
    */
   async forget(instanceId: string, force: boolean): Promise<Forgotten> {
     const node = (await this.list()).find((candidate) => candidate.instanceId === instanceId);
     if (!node)
-      throw new CallfsError('FILE_NOT_FOUND', `There is no node "${instanceId}"; callfs nodes list shows those there are.`);
+      throw new CallfsError('NODE_NOT_FOUND', `There is no node "${instanceId}"; callfs nodes list shows those there are.`);
     if (node.state === 'alive') throw new CallfsError('INVALID_REQUEST', `The node "${instanceId}" is alive. Stop it first.`);
     const [row] = await this.tables.read<{ count: number }>('node', ONLY_THERE, instanceId);
     const blobsLost = row?.count ?? 0;
@@ -133,7 +107,6 @@ export class NodeRegistry implements BeforeApplicationShutdown {
       throw new CallfsError('INVALID_REQUEST', message, { details: { blobs: blobsLost } });
     }
     await this.tables.write('node', 'DELETE FROM node WHERE instance_id = ? AND boot_id = ?', instanceId, node.bootId);
-    this.seen.delete(instanceId);
     return { instanceId, blobsLost };
   }
 
@@ -144,29 +117,10 @@ export class NodeRegistry implements BeforeApplicationShutdown {
       if (rows.length === 0 && !this.isReplaced)
         this.logger.error(`another node has registered as "${instanceId}": give each a name of its own`);
       this.isReplaced = rows.length === 0;
-      await this.look();
+      await this.sightings.look();
     } catch (error) {
       if (!CallfsError.is(error)) throw error;
       this.logger.warn({ err: error }, 'the heartbeat of this node could not be written; it is tried again');
     }
-  }
-
-  private async look(): Promise<NodeRow[]> {
-    const sql = 'SELECT instance_id, boot_id, endpoint, version, started_ms, heartbeat_ms FROM node ORDER BY instance_id';
-    const rows = await this.tables.read<NodeRow>('node', sql);
-    const now = performance.now();
-    for (const { instance_id, boot_id: bootId, heartbeat_ms: heartbeatMs } of rows) {
-      const known = this.seen.get(instance_id);
-      if (known?.bootId !== bootId || known.heartbeatMs !== heartbeatMs)
-        this.seen.set(instance_id, { bootId, heartbeatMs, sinceMs: now });
-    }
-    return rows;
-  }
-
-  private stateOf({ instance_id: instanceId, boot_id: bootId, heartbeat_ms: heartbeatMs }: NodeRow): RegisteredNode['state'] {
-    if (bootId === this.self.bootId) return 'alive';
-    if (heartbeatMs === 0) return 'stopped';
-    const since = this.seen.get(instanceId)?.sinceMs ?? performance.now();
-    return performance.now() - since < SILENT_AFTER_MS ? 'alive' : 'silent';
   }
 }

@@ -12,7 +12,7 @@ export interface PeerBodyOptions {
   readonly length: number | undefined;
   readonly signal: AbortSignal | undefined;
   /** Called when the peer breaks it. */
-  readonly broken: () => void;
+  readonly broken: (error: CallfsError) => void;
 }
 
 /**
@@ -79,9 +79,9 @@ export class PeerBody implements AsyncIterableIterator<Buffer> {
     this.body.destroy();
     const { signal, broken } = this.options;
     if (signal?.aborted) return signal.reason;
-    broken();
-    return new CallfsError('PEER_UNAVAILABLE', 'The node that has the content stopped in the middle of it. Try again.', {
-      cause,
-    });
+    const message = 'The node that has the content stopped in the middle of it. Try again.';
+    const error = new CallfsError('PEER_UNAVAILABLE', message, { cause });
+    broken(error);
+    return error;
   }
 }

@@ -4,6 +4,7 @@ import { CallfsError, type ErrorCode } from '@callfs/core';
 import { wrongAnswer, type PeerAnswer, type PeerLink, type PeerRequest } from '@callfs/storage';
 import { Pool, type Dispatcher } from 'undici';
 import { ERROR_TABLE } from '../http/error-table';
+import { PEER_NODE } from './internal-routes';
 import { isSame, PEER_FIELDS, SEAL_BYTES, type PeerBodyKind, type PeerSecret } from './peer-signature';
 import { PeerBody } from './peer-body';
 import { sealed } from './sealed-body';
@@ -16,6 +17,8 @@ export interface PeerClientOptions {
   readonly tls: { readonly ca?: string; readonly rejectUnauthorized: boolean };
   /** Told of every request: what it was and how it ended. */
   readonly observe: (operation: string, status: 'ok' | 'refused' | 'error' | 'wrong') => void;
+  /** Told whether the peer answers, with every request. */
+  readonly heard: (what: { answers: boolean; latencyMs: number; message?: string }) => void;
 }
 
 const CONNECT_MS = 1_000;
@@ -50,18 +53,23 @@ export class PeerClient implements PeerLink {
   ) {}
 
   async send(request: PeerRequest): Promise<PeerAnswer> {
-    const { observe } = this.options;
-    const operation = OPERATIONS[request.method];
+    const { observe, heard } = this.options;
+    const operation = operationOf(request);
+    const since = performance.now();
+    const lost = (error: CallfsError) => {
+      observe(operation, 'error');
+      heard({ answers: false, latencyMs: performance.now() - since, message: error.message });
+    };
     try {
       request.signal?.throwIfAborted();
       // A body can be sent once, so the clocks are compared before.
-      if (request.body && this.pool === undefined) await this.attempt({ method: 'GET', target: '/internal/v1/node' }, true);
+      if (request.body && this.pool === undefined) await this.attempt({ method: 'GET', target: PEER_NODE }, true);
       const answer = await this.attempt(request, request.body === undefined);
-      const broken = () => observe(operation, 'error');
-      return { ...answer, body: new PeerBody(answer.body, { length: answer.length, signal: request.signal, broken }) };
+      heard({ answers: true, latencyMs: performance.now() - since });
+      return { ...answer, body: new PeerBody(answer.body, { length: answer.length, signal: request.signal, broken: lost }) };
     } catch (error) {
-      const isRefusal = CallfsError.is(error) && error.code !== 'PEER_UNAVAILABLE';
-      observe(operation, isRefusal ? 'refused' : 'error');
+      if (CallfsError.is(error, 'PEER_UNAVAILABLE')) lost(error);
+      else observe(operation, CallfsError.is(error) ? 'refused' : 'error');
       throw error;
     }
   }
@@ -73,7 +81,7 @@ export class PeerClient implements PeerLink {
   private async attempt(request: PeerRequest, mayRepeat: boolean): Promise<Answered> {
     try {
       const answer = await this.exchange(request);
-      this.options.observe(OPERATIONS[request.method], 'ok');
+      this.options.observe(operationOf(request), 'ok');
       return answer;
     } catch (error) {
       if (!mayRepeat || !(error instanceof TryAgain)) throw error instanceof TryAgain ? error.reason : error;
@@ -211,6 +219,10 @@ interface Answered {
 }
 
 const OPERATIONS = { GET: 'read', PUT: 'write', POST: 'settle', DELETE: 'delete' } as const;
+
+function operationOf({ method, target }: PeerRequest): string {
+  return target === PEER_NODE ? 'ping' : OPERATIONS[method];
+}
 
 /** It may go better on another connection, or with the right time. */
 class TryAgain extends Error {

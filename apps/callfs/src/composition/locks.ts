@@ -1,9 +1,9 @@
 import type { LeaseStoreOptions, LockingOptions, LockObserver } from '@callfs/locking';
 import type { MetadataStore } from '@callfs/metadata';
 import type { CallfsConfig } from '../config/config';
+import type { NodeSightings } from '../cluster/node-sightings';
 import type { Metrics } from '../metrics/catalogue';
 import type { BootId } from './boot-id';
-import { RegisteredNodes } from './registered-nodes';
 
 /** Where the configuration keeps locks. */
 export function leaseStoreOptions({ dlm }: CallfsConfig): LeaseStoreOptions {
@@ -11,16 +11,21 @@ export function leaseStoreOptions({ dlm }: CallfsConfig): LeaseStoreOptions {
 }
 
 /** The locks of this node, their operations counted. */
-export function lockingOptions(config: CallfsConfig, store: MetadataStore, metrics: Metrics, bootId: BootId): LockingOptions {
+export function lockingOptions(
+  config: CallfsConfig,
+  store: MetadataStore,
+  metrics: Metrics,
+  bootId: BootId,
+  nodes: NodeSightings,
+): LockingOptions {
   const { dlm, instanceDiscovery } = config;
-  const nodes = new RegisteredNodes(store.tables);
   return {
     fences: store,
     instanceId: instanceDiscovery.instanceId,
     bootId: bootId.value,
     acquireTimeoutMs: dlm.acquireTimeoutMs,
     observer: lockObserver(metrics),
-    isNodeAlive: (...node) => nodes.isAlive(...node),
+    isNodeAlive: (...node) => nodes.isRunAlive(...node),
   };
 }
 

@@ -38,6 +38,8 @@ export class Exchange {
   identity: Identity | null = null;
   /** For whom a peer asks, for the log alone: it gives no rights. */
   actingFor: string | undefined;
+  /** It comes again and again by itself and tells nothing to whoever reads the access log. */
+  isRoutine = false;
   /** Names and values that tell how often one may still ask, where that is limited. */
   limitFields: readonly string[] | undefined;
   /** Bytes of content that came in and went out. */

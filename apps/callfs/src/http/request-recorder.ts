@@ -35,6 +35,7 @@ export class RequestRecorder implements ExchangeObserver {
     this.metrics.count(method, exchange.route, status, durationMs / 1000, exchange.bytesIn, exchange.bytesOut);
     const address = this.addresses.of(request);
     this.audit?.finished(exchange, status, address);
+    if (exchange.isRoutine) return;
     this.accessLog.write({
       requestId: exchange.requestId,
       traceId: exchange.traceId,

@@ -3,7 +3,7 @@ import type { BlobBody, ReadOptions, StorageProviders } from '@callfs/storage';
 
 /**
  * Reads a content from whichever of its blobs answers: one that this node has, then one that all share, then those of other
- * nodes. One that fails before its first byte is passed over for the next; after that the transfer breaks.
+ * nodes, of those the ones last that are not thought to answer. One that fails before its first byte is passed over for the next; after that the transfer breaks.
  */
 export class ReplicaReader {
   constructor(private readonly providers: StorageProviders) {}
@@ -27,7 +27,7 @@ export class ReplicaReader {
   }
 
   private distance(replica: Replica): number {
-    if (!this.providers.isAtHand(replica)) return 2;
+    if (!this.providers.isAtHand(replica)) return this.providers.isAway(replica) ? 3 : 2;
     return replica.instanceId === '' ? 1 : 0;
   }
 

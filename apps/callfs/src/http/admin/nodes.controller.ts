@@ -49,7 +49,7 @@ export class NodesController {
       },
     },
   })
-  @ErrorResponses('FILE_NOT_FOUND')
+  @ErrorResponses('NODE_NOT_FOUND')
   async forget(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { instanceId, blobsLost } = await this.nodes.forget(id, flag(queryOf(request), 'force'));
     sendJson(reply, 200, { instance_id: instanceId, blobs_lost: blobsLost });

@@ -5,12 +5,15 @@ import { CallfsError, type ErrorCode } from '@callfs/core';
 export interface HealthCheck {
   /** `metadata`, `locks`, `backend:localfs`, … */
   readonly name: string;
-  /** Without it no request can succeed (`everything`), or reads go on (`writes`). */
-  readonly neededFor: 'everything' | 'writes';
+  /** Without it no request can succeed (`everything`), reads go on (`writes`), or some contents are away (`some`). */
+  readonly neededFor: 'everything' | 'writes' | 'some';
   /** What clients are told while it is down. */
   readonly code: ErrorCode;
-  /** Rejects when it is down. A `CallfsError`'s message is shown, anything else is not. */
-  check(): Promise<unknown>;
+  /**
+   * Rejects when it is down. A `CallfsError`'s message is shown, anything else is not; `nodes`, in its details or in what
+   * it resolves to, is shown as well.
+   */
+  check(): Promise<{ readonly nodes: object } | void>;
 }
 
 export interface CheckResult {
@@ -19,6 +22,8 @@ export interface CheckResult {
   readonly latencyMs: number;
   /** Of a check that is down. */
   readonly message?: string;
+  /** Of a check that looks at other nodes: what it found of each. */
+  readonly nodes?: object;
 }
 
 const TIMEOUT_MS = 2_000;
@@ -52,11 +57,13 @@ async function runOne(check: HealthCheck): Promise<CheckResult> {
     timer = setTimeout(() => reject(new CallfsError(check.code, `No answer within ${TIMEOUT_MS / 1000} s.`)), TIMEOUT_MS);
   });
   try {
-    await Promise.race([check.check(), timeout]);
-    return { check, up: true, latencyMs: performance.now() - startedAt };
+    const found = await Promise.race([check.check(), timeout]);
+    return { check, up: true, latencyMs: performance.now() - startedAt, nodes: found?.nodes };
   } catch (error) {
-    const message = error instanceof CallfsError ? error.message : 'It does not work; the log has the cause.';
-    return { check, up: false, latencyMs: performance.now() - startedAt, message };
+    const known = CallfsError.is(error) ? error : undefined;
+    const message = known?.message ?? 'It does not work; the log has the cause.';
+    const nodes = known?.details['nodes'] as object | undefined;
+    return { check, up: false, latencyMs: performance.now() - startedAt, message, nodes };
   } finally {
     clearTimeout(timer);
   }

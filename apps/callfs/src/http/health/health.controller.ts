@@ -43,7 +43,10 @@ export class HealthController {
 
   @Open()
   @Get('ready')
-  @ApiOperation({ summary: 'Whether to send requests here: each check by name, `degraded` while reads work but writes do not' })
+  @ApiOperation({
+    summary:
+      'Whether to send requests here: each check by name, `degraded` while some requests fail: writes, or reads of what a peer has',
+  })
   @HealthDocs()
   async ready(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const results = await this.checks.run();
@@ -62,10 +65,10 @@ export class HealthController {
 
   /** Each check as Terminus words it. */
   private async summary(results: readonly CheckResult[]): Promise<HealthIndicatorResult> {
-    const indicators = results.map(({ check, up, latencyMs, message }) => () => {
+    const indicators = results.map(({ check, up, latencyMs, message, nodes }) => () => {
       const indicator = this.indicators.check(check.name);
       const latency_ms = Math.round(latencyMs * 1000) / 1000;
-      return up ? indicator.up({ latency_ms }) : indicator.down({ latency_ms, message });
+      return up ? indicator.up({ latency_ms, nodes }) : indicator.down({ latency_ms, message, nodes });
     });
     try {
       return (await this.terminus.check(indicators)).details;

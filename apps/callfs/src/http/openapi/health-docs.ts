@@ -1,11 +1,24 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiResponse, type ApiResponseSchemaHost } from '@nestjs/swagger';
 
+const FOUND = {
+  status: { type: 'string', enum: ['up', 'down'] },
+  latency_ms: { type: 'number' },
+  message: { type: 'string' },
+};
+
 const CHECKS: NonNullable<ApiResponseSchemaHost['schema']> = {
   type: 'object',
   additionalProperties: {
     type: 'object',
-    properties: { status: { type: 'string', enum: ['up', 'down'] }, latency_ms: { type: 'number' }, message: { type: 'string' } },
+    properties: {
+      ...FOUND,
+      nodes: {
+        type: 'object',
+        description: 'Of `peers`: each other node',
+        additionalProperties: { type: 'object', properties: FOUND },
+      },
+    },
   },
 };
 
