@@ -1,23 +1,40 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 const lib = (name: string) => fileURLToPath(new URL(`./dist/libs/${name}/src/index.js`, import.meta.url));
 
 // Tests of anything that starts a thread or a process import the built libs, so that they judge what ships.
-export default defineConfig({
-  resolve: {
-    alias: Object.fromEntries(
-      ['core', 'metadata', 'storage', 'locking', 'auth', 'limiting'].map((name) => [`@callfs/${name}`, lib(name)]),
-    ),
-  },
+const alias = Object.fromEntries(
+  ['core', 'metadata', 'storage', 'locking', 'auth', 'limiting'].map((name) => [`@callfs/${name}`, lib(name)]),
+);
+
+const project = (name: string, test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
+  resolve: { alias },
   test: {
-    include: ['{apps,libs,test}/**/*.{spec,test}.ts'],
+    ...test,
+    name,
     server: { deps: { external: [/\/dist\//] } },
     testTimeout: 30_000,
     hookTimeout: 120_000,
-    reporters: ['default'],
     // The servers that the tests start are processes of their own, which want a core as well.
     maxWorkers: 2,
+  },
+});
+
+/** What says most of how the file API behaves is run a second time, by servers with their metadata in PostgreSQL. */
+const ON_POSTGRES = [
+  'test/e2e/{files,directories,attributes,moves-copies,permissions,concurrency,http-conditions,paths}.spec.ts',
+  'test/model/model.spec.ts',
+  'test/differential/differential.spec.ts',
+];
+
+export default defineConfig({
+  test: {
+    reporters: ['default'],
     globalSetup: ['test/support/leak-check.ts'],
+    projects: [
+      project('all', { include: ['{apps,libs,test}/**/*.{spec,test}.ts'] }),
+      project('postgres', { include: ON_POSTGRES, globalSetup: ['test/support/shared-postgres.ts'] }),
+    ],
   },
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { Random } from '../support/random';
 import { useServer } from '../support/use-server';
 import { Duel } from './duel';
@@ -9,7 +9,7 @@ import { ServerSide } from './server-side';
 import { DIFFERENTIAL_USERS } from './users';
 
 const SEED = Number(process.env['CALLFS_DIFF_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-const OPERATIONS = Number(process.env['CALLFS_DIFF_OPS'] ?? 20_000);
+const OPERATIONS = Number(process.env['CALLFS_DIFF_OPS'] ?? (inject('sharedPostgres') ? 2_000 : 20_000));
 
 /**
  * Issue 2, CHECKS A7: several users do random operations on the server, over the API, and on a real directory, with the

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { entries, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { useServer } from '../support/use-server';
@@ -7,7 +7,7 @@ import { CALLERS, operations, perform, predict, type Operation } from './operati
 import { TreeModel, type Node } from './tree-model';
 
 /** Sequences that are tried; each is a tree of its own. */
-const SEQUENCES = 400;
+const SEQUENCES = inject('sharedPostgres') ? 100 : 400;
 
 const server = useServer({ config: { storage: { inline_max_bytes: 64 } } });
 let clients: Record<string, Client>;

@@ -1,17 +1,20 @@
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, inject } from 'vitest';
 import { secretsIn } from './secrets';
 import { startServer, type ServerOptions, type TestServer } from './server';
+import { newDatabase } from './shared-database';
 
 /**
  * One server for the tests of a file (or a `describe`): started before them, stopped after them with a clean exit.
  * When a test fails, what the server said meanwhile is printed. Whatever the tests did, no secret is in it (B5).
+ * In the project `postgres` its metadata is in a database of its own.
  */
 export function useServer(options: ServerOptions = {}): TestServer {
   let server: TestServer | undefined;
   let said = 0;
 
   beforeAll(async () => {
-    server = await startServer(options);
+    const shared = inject('sharedPostgres');
+    server = await startServer(shared ? { dsn: await newDatabase(shared), ...options } : options);
   });
 
   afterEach(({ task }) => {
