@@ -1,9 +1,12 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import type { WebSocket } from 'ws';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { issueKey, revokeKey } from '../support/keys';
 import { makeLink } from '../support/links';
+import { withServer } from '../support/server';
 import { overSocket } from '../support/sockets';
 import { useServer } from '../support/use-server';
 import { begun, send } from '../uploads/tus-client';
@@ -209,5 +212,34 @@ describe('the audit log', () => {
     const { text } = await audit({ limit: 10_000 });
     expect(text).not.toContain(key);
     expect(text).not.toMatch(/callfs_[\w-]{43}|Bearer /);
+  });
+});
+
+it('removes entries whose time is over, however many there are, and keeps the others', async () => {
+  const config = { audit: { retention: '1h' } };
+  await withServer({ config }, async (own) => {
+    const client = own.client();
+    await must(client.put('/kept', 'x'));
+    await own.stop();
+    const database = new Database(join(own.dir, 'metadata.sqlite'));
+    const columns =
+      'at_ms, instance_id, seq, user_name, key_id, operation, path, target, address, status, code, request_id, detail';
+    const others = columns.slice(columns.indexOf('user_name'));
+    // More than one step removes, just too old; and one that is just young enough.
+    const add = database.prepare(
+      `INSERT INTO audit (${columns}) SELECT ?, 'old', ?, ${others} FROM audit WHERE path = '/kept' LIMIT 1`,
+    );
+    const hourMs = 3_600_000;
+    database.transaction(() => {
+      for (let seq = 0; seq < 1_700; seq++) add.run(Date.now() - hourMs - seq, seq);
+      add.run(Date.now() - hourMs + 300_000, 1_700);
+    })();
+    database.close();
+    await own.start();
+    const left = async () => {
+      const { items } = (await must(client.request('GET', '/v1/admin/audit?path=/kept&order=asc&limit=10000'))).json;
+      return (items as { request_id: string }[]).length;
+    };
+    await expect.poll(left, { timeout: 20_000 }).toBe(2);
   });
 });

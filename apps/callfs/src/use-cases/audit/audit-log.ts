@@ -9,7 +9,8 @@ const BATCH = 1024;
 /** While the metadata is away entries are kept up to this many. */
 const MAX_WAITING = 50_000;
 const RETRY_MS = 1000;
-const PRUNE_MS = 60_000;
+const PRUNE_SOON_MS = 1_000;
+const PRUNE_EVERY_MS = 60_000;
 const PRUNE_BATCH = 500;
 
 export interface AuditOptions {
@@ -31,7 +32,8 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   private lost = 0;
   private writing: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private pruning: NodeJS.Timeout | undefined;
+  private pruneTimer: NodeJS.Timeout | undefined;
+  private pruning: Promise<void> | undefined;
   private isStopping = false;
 
   constructor(
@@ -44,12 +46,13 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   onApplicationBootstrap(): void {
-    if (this.options.retentionMs > 0) this.schedulePruning();
+    if (this.options.retentionMs > 0) this.schedulePruning(PRUNE_SOON_MS);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.isStopping = true;
-    clearTimeout(this.pruning);
+    clearTimeout(this.pruneTimer);
+    await this.pruning;
     await this.flush();
   }
 
@@ -104,14 +107,13 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.lost = 0;
   }
 
-  private schedulePruning(): void {
-    this.pruning = setTimeout(() => {
-      this.prune()
+  private schedulePruning(delayMs: number): void {
+    if (this.isStopping) return;
+    this.pruneTimer = setTimeout(() => {
+      this.pruning = this.prune()
         .catch((error: unknown) => this.logger.warn({ err: error }, 'old audit entries cannot be removed; it is tried again'))
-        .finally(() => {
-          if (!this.isStopping) this.schedulePruning();
-        });
-    }, PRUNE_MS).unref();
+        .finally(() => this.schedulePruning(PRUNE_EVERY_MS));
+    }, delayMs).unref();
   }
 
   private async prune(): Promise<void> {
