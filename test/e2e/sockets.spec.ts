@@ -1,11 +1,14 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { selfSignedCertificate } from '../../apps/callfs/src/cli/tls/self-signed-certificate';
 import { fileTarget, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { digestField, patternBytes, sha256 } from '../support/random';
 import { rawExchange, rawRequest } from '../support/raw';
-import { ROOT_KEY } from '../support/server';
+import { prepareServer, ROOT_KEY, withServer, type TestServer } from '../support/server';
 import { overSocket, sendFrames, socketUrl, type SocketOptions, type SocketOutcome } from '../support/sockets';
 import { useServer } from '../support/use-server';
 
@@ -365,4 +368,79 @@ describe('D4 clients that vanish', () => {
     expect((await alice.get(`${base}/new`)).status).toBe(404);
     expect((await alice.get(`${base}/f`)).status).toBe(200);
   });
+});
+
+describe('D7 a server that stops', () => {
+  const stopsWithin = (shutdown_grace: string) => ({
+    config: { server: { listen_addr: '127.0.0.1:0', protocol: 'http', shutdown_grace } },
+  });
+  const takesNoMore = (own: TestServer) =>
+    expect
+      .poll(
+        () =>
+          own
+            .anonymous()
+            .get('/')
+            .catch((error: NodeJS.ErrnoException) => error.code),
+        { timeout: 10_000 },
+      )
+      .toBe('ECONNREFUSED');
+
+  it('lets a transfer come to its end', async () => {
+    await withServer(stopsWithin('30s'), async (own) => {
+      const done = await overSocket(own, own.client(), '/f', 'mode=upload', {
+        opened: async (socket) => {
+          await sendFrames(socket, Buffer.from('first '));
+          own.signal('SIGTERM');
+          await takesNoMore(own);
+          await sendFrames(socket, Buffer.from('last'));
+          socket.send(END);
+        },
+      });
+      expect([done.closeCode, done.messages]).toMatchObject([1000, [{ type: 'committed', size: 10 }]]);
+      expect(await own.exit()).toBe(0);
+    });
+  });
+
+  it.each(['http', 'https'])(
+    'says 1001 to those that take longer than its grace, and commits nothing of theirs: %s',
+    async (protocol) => {
+      const own = await prepareServer(stopsWithin('1s'));
+      try {
+        const { certificatePem, keyPem } = selfSignedCertificate(['127.0.0.1'], 2, new Date());
+        await writeFile(join(own.dir, 'server.crt'), certificatePem);
+        await writeFile(join(own.dir, 'server.key'), keyPem);
+        await own.start();
+        const client = own.client();
+        await must(client.put('/large', patternBytes(7, 30 * MIB)));
+        await must(client.put('/f', 'old'));
+        await own.restart({ CALLFS_SERVER_PROTOCOL: protocol });
+        const opened = { up: 0, down: 0 };
+        const tls = { rejectUnauthorized: false };
+        const upload = overSocket(own, client, '/f', 'mode=upload', {
+          ...tls,
+          opened: async (socket) => {
+            await sendFrames(socket, patternBytes(8, 100_000));
+            opened.up++;
+          },
+        });
+        void overSocket(own, client, '/large', 'mode=download', {
+          ...tls,
+          opened: (socket) => {
+            socket.pause();
+            opened.down++;
+          },
+        });
+        await expect.poll(() => opened, { timeout: 10_000 }).toEqual({ up: 1, down: 1 });
+        own.signal('SIGTERM');
+        expect((await upload).closeCode).toBe(1001);
+        // The other does not hear the goodbye, and is not waited for.
+        expect(await own.exit()).toBe(0);
+        await own.start();
+        expect((await client.get('/f')).text).toBe('old');
+      } finally {
+        await own.remove();
+      }
+    },
+  );
 });

@@ -3,11 +3,13 @@ import type { CallfsAdapter } from './callfs-adapter';
 import { Exchange } from './exchange';
 
 const SWEEP_EVERY_MS = 50;
+/** So long WebSockets that are told to go may take to say that they have heard. */
+const GOODBYE_MS = 1_000;
 
 /**
  * Stops the server without breaking what it is doing. As soon as the application is told to close it is not ready; then
  * it takes no more connections, idle ones are closed, and requests under way have `graceMs` to finish before they are
- * broken. Engines are closed after that (`onApplicationShutdown`), never before.
+ * broken, WebSockets with a goodbye. Engines are closed after that (`onApplicationShutdown`), never before.
  */
 export class Drain implements OnModuleDestroy, BeforeApplicationShutdown {
   constructor(
@@ -29,13 +31,19 @@ export class Drain implements OnModuleDestroy, BeforeApplicationShutdown {
     if (!server.listening) return;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     const sweep = setInterval(closeIdle, SWEEP_EVERY_MS);
-    const giveUp = setTimeout(() => {
-      for (const socket of connections) socket.destroy();
+    let giveUp = setTimeout(() => {
+      const webSockets = [...connections].flatMap((socket) => Exchange.on(socket)?.upgraded ?? []);
+      for (const webSocket of webSockets) webSocket.leave();
+      giveUp = setTimeout(breakAll, webSockets.length > 0 ? GOODBYE_MS : 0);
     }, this.graceMs);
     closeIdle();
     await closed;
     clearInterval(sweep);
     clearTimeout(giveUp);
+
+    function breakAll(): void {
+      for (const socket of connections) socket.destroy();
+    }
 
     /** Those between two requests, and those that never began one, which Node does not count as idle. */
     function closeIdle(): void {

@@ -49,8 +49,8 @@ export class Exchange {
   fields: Headers = NO_FIELDS;
   /** What a use case was about to do, for the audit log. */
   deed: Deed | undefined;
-  /** The connection has become a WebSocket; whether its transfer came to its end. */
-  upgraded: { clean: boolean } | undefined;
+  /** The connection has become a WebSocket: whether its transfer came to its end, and how it is told to go away. */
+  upgraded: { clean: boolean; readonly leave: () => void } | undefined;
   /** What went wrong while the client was there, for the log. */
   failure: unknown;
   private aborter: AbortController | undefined;

@@ -56,12 +56,13 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
   server.on('connect', (_request, socket) => front.connect(socket as Socket));
   server.on('timeout', (socket: Socket) => front.silent(socket));
-  server.on('connection', (socket: Socket) => {
+  const note = (socket: Socket): void => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     noteAddress(socket);
-  });
-  server.on('secureConnection', noteAddress);
+  };
+  server.on('connection', note);
+  server.on('secureConnection', note);
   return server;
 }
 

@@ -9,6 +9,9 @@ import type { Headers } from '../respond';
 /** The largest message, in bytes, either way. */
 export const FRAME_MAX_BYTES = 64 * 1024;
 
+/** RFC 6455 §7.4.1. */
+const GOING_AWAY = 1001;
+
 const HANDED_OVER = Symbol('callfs.handed-over');
 const SETTINGS = { noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: FRAME_MAX_BYTES };
 
@@ -58,7 +61,7 @@ export function upgrade(exchange: Exchange, headers: Headers): Promise<WebSocket
       socket.setTimeout(0);
     });
     server.handleUpgrade(request, socket, head, (webSocket) => {
-      exchange.upgraded = { clean: false };
+      exchange.upgraded = { clean: false, leave: () => leave(webSocket) };
       // For whatever is between us and the client, and cuts silent connections.
       const ping = setInterval(() => webSocket.ping(), settings.readTimeoutMs / 2);
       webSocket.on('error', () => webSocket.terminate());
@@ -69,6 +72,12 @@ export function upgrade(exchange: Exchange, headers: Headers): Promise<WebSocket
       resolve(webSocket);
     });
   });
+}
+
+/** A client that was held back has to be heard to say goodbye. */
+function leave(webSocket: WebSocket): void {
+  webSocket.resume();
+  webSocket.close(GOING_AWAY);
 }
 
 /** Resolves when the client has gone, and the request is noted in log and metrics. */
