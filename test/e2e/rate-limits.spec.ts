@@ -176,7 +176,7 @@ describe('two nodes with one Redis', () => {
     await redis.stop();
   });
 
-  it('count together, and each alone while Redis is away: no limit is off, and nobody is shut out', async () => {
+  it('count together, and each alone while Redis is away: no limit is off, and nobody is shut out; and together again', async () => {
     const config = {
       dlm: { type: 'redis', redis_addr: redis.address },
       rate_limits: { read: slow, failed_authentication: slow },
@@ -193,13 +193,25 @@ describe('two nodes with one Redis', () => {
         expect(statuses).toEqual([200, 200, 200, 200, 429, 429]);
         expect(count(await Promise.all(both.map(guess)), TOO_MANY)).toBe(2);
 
+        // In the middle of requests, which nobody notices but by their limits.
+        const underWay = Promise.all(Array.from({ length: 200 }, (_, i) => (i % 2 ? one : two).client('bob').get('/home/bob/')));
         await redis.kill();
+        expect([...new Set(outcomes(await underWay))].sort()).toEqual(['200', TOO_MANY]);
         for (const node of [one, two]) {
           const alone = [];
           for (let i = 0; i < 6; i++) alone.push(await read(node));
           expect(alone).toEqual([200, 200, 200, 200, 429, 429]);
           await node.waitFor(/rate limits count on this node alone/);
         }
+
+        await redis.restart();
+        for (const node of [one, two]) {
+          const again = async () => (await node.client('carol').get('/home/carol/'), node.output);
+          await expect.poll(again, { timeout: 20_000 }).toMatch(/rate limits count for all nodes together again/);
+        }
+        const together = [];
+        for (const node of both) together.push(await read(node));
+        expect(together).toEqual([200, 200, 200, 200, 429, 429]);
       }),
     );
   });
