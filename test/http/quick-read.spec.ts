@@ -31,17 +31,20 @@ async function ask(method: string, target: string, key = ROOT_KEY, headers: Reco
   };
 }
 
-/** By the quick way: asked for twice, since the first time may have to fetch it. */
-async function quickly(method: string, path: string, key?: string): Promise<Seen> {
-  await ask(method, path, key);
-  return ask(method, path, key);
+/** By the quick way: asked for before, since the first times may have to fetch it. */
+async function quickly(method: string, path: string, key?: string, headers?: Record<string, string>): Promise<Seen> {
+  await ask(method, path, key, headers);
+  await ask(method, path, key, headers);
+  return ask(method, path, key, headers);
 }
 
-async function ordinarily(method: string, path: string, key?: string): Promise<Seen> {
-  const seen = await ask(method, `${path}?follow=true`, key);
+async function ordinarily(method: string, path: string, key?: string, headers?: Record<string, string>): Promise<Seen> {
+  const seen = await ask(method, `${path}?follow=true`, key, headers);
   expect(seen.isQuick).toBe(false);
   return seen;
 }
+
+const LARGE = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
 
 const user = (name: string) => server.user(name).key;
 
@@ -49,7 +52,8 @@ beforeAll(async () => {
   const root = server.client();
   await root.put('/quick/plain', Buffer.from('bytes \xff\0', 'latin1'), { 'Content-Type': 'text/plain; charset=utf-8' });
   await root.put('/quick/empty', '');
-  await root.put('/quick/large', Buffer.alloc(100_000, 'x'));
+  await root.put('/quick/large', LARGE);
+  await root.put('/quick/huge', Buffer.alloc(3 * 2 ** 20, 'huge'));
   await root.put('/quick/page', '<script>', { 'Content-Type': 'text/html' });
   await root.put('/quick/ein schöner Name', 'n');
   await root.symlink('/quick/link', '/quick/plain');
@@ -62,6 +66,7 @@ describe('is the ordinary answer, field for field, for', () => {
     '/v1/files/quick/empty',
     '/v1/files//quick/./plain',
     '/v1/files/quick/ein%20sch%C3%B6ner%20Name',
+    '/v1/files/quick/large',
   ];
   it.each(paths)('GET and HEAD of %s', async (path) => {
     for (const method of ['GET', 'HEAD']) {
@@ -74,10 +79,27 @@ describe('is the ordinary answer, field for field, for', () => {
   });
 
   it('HEAD of a file whose bytes are elsewhere', async () => {
-    const { isQuick, ...quick } = await quickly('HEAD', '/v1/files/quick/large');
-    const { isQuick: _, ...ordinary } = await ordinarily('HEAD', '/v1/files/quick/large');
+    const { isQuick, ...quick } = await quickly('HEAD', '/v1/files/quick/huge');
+    const { isQuick: _, ...ordinary } = await ordinarily('HEAD', '/v1/files/quick/huge');
     expect(isQuick).toBe(true);
     expect(quick).toEqual(ordinary);
+  });
+
+  it.each<[string, string, string, number]>([
+    ['the first bytes', 'plain', 'bytes=0-1', 206],
+    ['the last bytes', 'plain', 'bytes=-3', 206],
+    ['all from one on', 'large', 'bytes=5-', 206],
+    ['more than there is', 'large', 'bytes=99990-200000', 206],
+    ['over the edge of a block', 'large', 'bytes=65530-65545', 206],
+    ['a part of what is not kept as a whole', 'huge', 'bytes=1000000-2000000', 206],
+    ['what is no range', 'plain', 'bytes=5-3', 200],
+    ['another unit', 'large', 'items=0-1', 200],
+  ])('H1: a range, %s', async (_what, name, range, status) => {
+    const { isQuick, ...quick } = await quickly('GET', `/v1/files/quick/${name}`, ROOT_KEY, { Range: range });
+    const { isQuick: _, ...ordinary } = await ordinarily('GET', `/v1/files/quick/${name}`, ROOT_KEY, { Range: range });
+    expect(isQuick).toBe(true);
+    expect(quick).toEqual(ordinary);
+    expect(quick.status).toBe(status);
   });
 
   it('a user who may read', async () => {
@@ -97,13 +119,15 @@ describe('leaves to the ordinary way', () => {
     ['nothing', '/v1/files/quick/nothing', 404],
     ['a path that is none', '/v1/files/quick/..%2f', 400],
     ['a page with active content', '/v1/files/quick/page', 200],
-    ['bytes that are not in memory', '/v1/files/quick/large', 200],
+    ['more bytes than are kept in memory', '/v1/files/quick/huge', 200],
   ])('%s', async (_what, path, status) => {
     expect(await quickly('GET', path)).toMatchObject({ isQuick: false, status });
   });
 
   it.each<[string, Record<string, string>, number]>([
-    ['a range', { Range: 'bytes=0-1' }, 206],
+    ['several ranges', { Range: 'bytes=0-1,4-5' }, 206],
+    ['a range of nothing', { Range: 'bytes=100-' }, 416],
+    ['a range with a condition', { Range: 'bytes=0-1', 'If-Range': '"other"' }, 200],
     ['a condition', { 'If-None-Match': '*' }, 304],
     ['a date', { 'If-Modified-Since': 'Sun, 06 Nov 2050 08:49:37 GMT' }, 304],
     ['a connection that is to end', { Connection: 'close' }, 200],
@@ -142,6 +166,15 @@ it('P3: sees every change at once', async () => {
   expect(await quickly('GET', '/v1/files/changed')).toMatchObject({ status: 200, isQuick: true });
   await root.delete('/changed');
   expect(await ask('GET', '/v1/files/changed')).toMatchObject({ status: 404 });
+});
+
+it('P2: has of a replaced file what is new', async () => {
+  const root = server.client();
+  await root.put('/replaced', Buffer.alloc(100_000, 'a'));
+  expect(await quickly('GET', '/v1/files/replaced')).toMatchObject({ isQuick: true, body: 'a'.repeat(100_000) });
+  await root.put('/replaced', Buffer.alloc(100_000, 'b'));
+  expect(await ask('GET', '/v1/files/replaced')).toMatchObject({ body: 'b'.repeat(100_000) });
+  expect(await quickly('GET', '/v1/files/replaced')).toMatchObject({ isQuick: true, body: 'b'.repeat(100_000) });
 });
 
 it('answers requests that come in one go in their order', async () => {

@@ -77,6 +77,12 @@ export abstract class StorageProvider {
    */
   abstract read(key: StorageKey, options?: ReadOptions): Promise<BlobBody>;
 
+  /**
+   * The same bytes, when they are in memory: in one turn, without waiting for anything. `size` is the object's. The memory
+   * stays the provider's, for good, so nobody writes to it. `undefined` otherwise, and when anything is wrong: `read` tells.
+   */
+  readNow?(key: StorageKey, size: number, range?: ByteRange): readonly Buffer[] | undefined;
+
   /** `FILE_NOT_FOUND`. */
   abstract stat(key: StorageKey): Promise<StoredObject>;
 

@@ -31,7 +31,8 @@ export async function openStorage(config: CallfsConfig, metrics: Metrics, peers?
   const { backend, storage, server, instanceDiscovery } = config;
   const { localfsRootPath: rootPath, s3, defaultBackend } = backend;
   const { fileOpTimeoutMs } = server;
-  const localfs = await openLocalfs({ rootPath, durability: storage.durability, fileOpTimeoutMs });
+  const { durability, blockCacheBytes } = storage;
+  const localfs = await openLocalfs({ rootPath, durability, fileOpTimeoutMs, blockCacheBytes });
   const opened: StorageProvider[] = [localfs];
   try {
     if (s3) opened.push(await openS3({ ...s3, fileOpTimeoutMs }));

@@ -13,6 +13,8 @@ import type { Metrics } from '../metrics/catalogue';
 export class MeasuredStorage extends StorageProvider {
   readonly name: string;
   readonly isShared: boolean;
+  /** What comes out of memory asks no backend. */
+  override readonly readNow?: StorageProvider['readNow'];
   override readonly settle?: (key: StorageKey) => Promise<void>;
   override readonly unsettled?: () => AsyncIterable<StorageKey>;
   override readonly capacity?: () => Promise<Capacity>;
@@ -25,6 +27,7 @@ export class MeasuredStorage extends StorageProvider {
     this.name = provider.name;
     this.isShared = provider.isShared;
     // What a backend cannot do, its measured form cannot do either.
+    this.readNow = provider.readNow?.bind(provider);
     this.settle = provider.settle?.bind(provider);
     this.unsettled = provider.unsettled?.bind(provider);
     this.capacity = provider.capacity?.bind(provider);

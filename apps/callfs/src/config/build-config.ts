@@ -24,6 +24,7 @@ export function buildConfig(values: Values, { file, embedded, base }: Origin): C
     backend: buildBackend(values, path),
     storage: {
       inlineMaxBytes: values['storage.inline_max_bytes'],
+      blockCacheBytes: values['storage.block_cache_bytes'],
       durability: values['storage.durability'],
       collectGraceMs: values['storage.collect_grace'],
       orphanGraceMs: values['storage.orphan_grace'],

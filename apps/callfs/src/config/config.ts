@@ -113,6 +113,8 @@ export interface BackendConfig {
 
 export interface StorageConfig {
   readonly inlineMaxBytes: number;
+  /** 0: none. */
+  readonly blockCacheBytes: number;
   readonly durability: 'full' | 'relaxed';
   readonly collectGraceMs: number;
   readonly orphanGraceMs: number;

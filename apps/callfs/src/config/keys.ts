@@ -132,6 +132,11 @@ export const KEYS = {
   'backend.internal_proxy_skip_tls_verify': key(flag, false, 'Accept any certificate of a peer. For development only.'),
   'backend.internal_proxy_ca_file': optional(filePath, "Certificates (PEM) of the authority that signed the peers' own."),
   'storage.inline_max_bytes': key(size({ max: 2 ** 20 }), 16_384, 'Content up to this size is kept with its metadata.'),
+  'storage.block_cache_bytes': key(
+    size({ max: 2 ** 40 }),
+    64 * 2 ** 20,
+    'What is asked for again and again of larger content on the local disk is kept in memory up to this size; 0 turns that off.',
+  ),
   'storage.durability': key(
     oneOf('full', 'relaxed'),
     'full',

@@ -65,6 +65,7 @@ describe('where values come from', () => {
       backend: { defaultBackend: 'localfs', localfsRootPath: '/var/lib/callfs', s3: undefined },
       storage: {
         inlineMaxBytes: 16_384,
+        blockCacheBytes: 67_108_864,
         durability: 'full',
         collectGraceMs: 60_000,
         orphanGraceMs: 86_400_000,

@@ -52,7 +52,7 @@ export interface Upload extends WriteTerms {
 export interface Quick {
   readonly inode: Inode;
   readonly content: Content;
-  /** When it was asked for. */
+  /** Of inline content, when it was asked for. */
   readonly data: Buffer | null;
 }
 
@@ -105,11 +105,19 @@ export class FilesService {
     if (scope && !(scope.verbs.includes('read') && path.isWithin(scope.path))) return undefined;
     const found = saysDirectory ? undefined : this.store.resolveNow?.(names, options);
     const inode = found?.inodes[names.length];
-    if (!inode?.content || (options.data && !found?.data) || !mayAccess(identity, inode, READ)) return undefined;
+    if (!inode?.content || !mayAccess(identity, inode, READ)) return undefined;
     for (let depth = 0; depth < names.length; depth++)
       if (!mayAccess(identity, found?.inodes[depth] as Inode, EXECUTE)) return undefined;
-    if (options.data) this.observe('read', inode.content.backend);
     return { inode, content: inode.content, data: found?.data ?? null };
+  }
+
+  /** The bytes of what `openNow` found, or of a part, when they are in memory; `undefined` otherwise. */
+  readNow({ content, data }: Quick, range?: ByteRange): readonly Buffer[] | undefined {
+    const { inline } = content;
+    const bytes = inline ? data && [partOf(data, range)] : this.replicas.readNow(content, range);
+    if (!bytes) return undefined;
+    this.observe('read', content.backend);
+    return bytes;
   }
 
   /** The bytes of what `open` found, or of a part; they are those of one version, whatever is written meanwhile. */
@@ -119,7 +127,7 @@ export class FilesService {
     this.observe('read', content.backend);
     if (content.inline) {
       const data = found.data ?? (await this.store.readInline(content.id));
-      return range ? data.subarray(range.offset, range.offset + range.length) : data;
+      return partOf(data, range);
     }
     const { signal, requestId, identity } = caller;
     return this.replicas.read(content, { range, signal, actingFor: { user: identity.user, requestId } });
@@ -238,4 +246,8 @@ export class FilesService {
   private afterwards(work: Promise<void>, what: string): void {
     work.catch((error: unknown) => this.logger.warn({ err: error }, `could not ${what} a staged blob; recovery will`));
   }
+}
+
+function partOf(data: Buffer, range?: ByteRange): Buffer {
+  return range ? data.subarray(range.offset, range.offset + range.length) : data;
 }

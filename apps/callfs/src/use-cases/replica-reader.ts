@@ -1,4 +1,4 @@
-import { CallfsError, type Content, type Replica } from '@callfs/core';
+import { CallfsError, type ByteRange, type Content, type Replica } from '@callfs/core';
 import type { BlobBody, ReadOptions, StorageProviders } from '@callfs/storage';
 
 /**
@@ -24,6 +24,16 @@ export class ReplicaReader {
       }
     }
     return notMissing(failure);
+  }
+
+  /** The same out of the memory of a backend at hand, in this turn; `undefined` when that does not have it. */
+  readNow({ replicas, size }: Content, range?: ByteRange): readonly Buffer[] | undefined {
+    for (const replica of replicas) {
+      const { key, backend } = replica;
+      const found = this.providers.isAtHand(replica) ? this.providers.get(backend).readNow?.(key, size, range) : undefined;
+      if (found) return found;
+    }
+    return undefined;
   }
 
   private distance(replica: Replica): number {

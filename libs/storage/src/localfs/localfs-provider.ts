@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { isStorageKey, type StorageKey } from '@callfs/core';
+import { isStorageKey, type ByteRange, type StorageKey } from '@callfs/core';
 import {
   StorageProvider,
   type BlobBody,
@@ -13,6 +13,7 @@ import {
 } from '../storage-provider';
 import { contentSizeOf } from '../blob-format';
 import { BufferPool } from '../buffer-pool';
+import { HotBlocks } from './hot-blocks';
 import { errnoOf, storageFailure } from './localfs-errors';
 import { readBlob, readSize, type ReadResources } from './localfs-read';
 import { BlobWriter } from './localfs-write';
@@ -27,6 +28,8 @@ export interface LocalfsOptions {
   readonly durability: 'full' | 'relaxed';
   /** How long one system call may take. Never bounds a transfer that makes progress. */
   readonly fileOpTimeoutMs: number;
+  /** Blocks that are asked for again and again are kept in memory up to so many bytes. Default: none. */
+  readonly blockCacheBytes?: number;
 }
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
@@ -59,6 +62,7 @@ export class LocalfsProvider extends StorageProvider {
   readonly isShared = false;
   private readonly buffers = new BufferPool();
   private readonly reading: ReadResources;
+  private readonly hot: HotBlocks | undefined;
 
   constructor(
     private readonly layout: RootLayout,
@@ -69,6 +73,7 @@ export class LocalfsProvider extends StorageProvider {
     private readonly options: LocalfsOptions,
   ) {
     super();
+    if (options.blockCacheBytes) this.hot = new HotBlocks(options.blockCacheBytes);
     this.reading = { pool: this.buffers, verified: new VerifiedBlocks(), timeoutMs: options.fileOpTimeoutMs };
   }
 
@@ -93,11 +98,16 @@ export class LocalfsProvider extends StorageProvider {
     return readBlob(this.layout.blobOf(key), key, options, this.reading);
   }
 
+  override readNow(key: StorageKey, size: number, range?: ByteRange): readonly Buffer[] | undefined {
+    return this.hot?.read(this.layout.blobOf(key), key, size, range);
+  }
+
   async stat(key: StorageKey): Promise<StoredObject> {
     return { key, size: readSize(this.layout.blobOf(key), key) };
   }
 
   async delete(key: StorageKey): Promise<void> {
+    this.hot?.forget(key);
     await this.remove(this.layout.blobOf(key));
     await this.remove(this.layout.stagingOf(key));
   }

@@ -98,7 +98,8 @@ function readAtOnce(
   }
 }
 
-function readSynchronously(fd: number, buffer: Buffer, position: number): Buffer {
+/** Fills `buffer` from `position` on; shorter only at the end of the file. */
+export function readSynchronously(fd: number, buffer: Buffer, position: number): Buffer {
   let filled = 0;
   try {
     while (filled < buffer.length) {

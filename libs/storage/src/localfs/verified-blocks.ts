@@ -43,6 +43,11 @@ export class VerifiedBlocks {
   }
 }
 
+/** Whether nobody has touched a file between the two, as far as its times tell. */
+export function isSameFile(a: Stats, b: Stats): boolean {
+  return a.ino === b.ino && a.dev === b.dev && a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
+}
+
 class FileBlocks implements SoundBlocks {
   private readonly bits: Uint8Array;
 
@@ -54,11 +59,8 @@ class FileBlocks implements SoundBlocks {
     this.bits = new Uint8Array(Math.ceil(blocks / 8));
   }
 
-  isOf({ ino, dev, size, mtimeMs, ctimeMs }: Stats): boolean {
-    const { stats } = this;
-    return (
-      stats.ino === ino && stats.dev === dev && stats.size === size && stats.mtimeMs === mtimeMs && stats.ctimeMs === ctimeMs
-    );
+  isOf(stats: Stats): boolean {
+    return isSameFile(stats, this.stats);
   }
 
   has(first: number, count: number): boolean {

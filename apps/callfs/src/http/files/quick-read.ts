@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Authenticator } from '@callfs/auth';
-import { VirtualPath, type Inode } from '@callfs/core';
-import { FilesService } from '../../use-cases/files.service';
+import { VirtualPath, type ByteRange, type Content, type Inode } from '@callfs/core';
+import { FilesService, type Quick } from '../../use-cases/files.service';
 import type { Exchange } from '../exchange';
 import type { QuickAnswer } from '../front';
 import { KEEP_ALIVE_MS } from '../node-server';
+import { contentRange, parseRange } from '../semantics/byte-ranges';
 import { isActiveContent } from '../semantics/content-disposition';
 import { formatHttpDate } from '../semantics/http-date';
 import { FileFields } from './file-fields';
@@ -15,7 +16,6 @@ const ROUTE = '/v1/files/*';
 
 /** With any of these, or a body, the ordinary way decides. */
 const DECIDING_FIELDS = [
-  'range',
   'if-range',
   'if-match',
   'if-none-match',
@@ -26,13 +26,15 @@ const DECIDING_FIELDS = [
 ] as const;
 
 /**
- * GET and HEAD of a small file whose everything is in memory, answered in the turn in which they come: what the ordinary
- * way through router, framework and promises would answer, byte for byte (`test/http/quick-read.spec.ts` compares), for
- * a third of its cost. Whatever is not the plain case is not answered here.
+ * GET (of all or one part) and HEAD of a file whose everything is in memory, answered in the turn in which they come:
+ * what the ordinary way through router, framework and promises would answer, byte for byte
+ * (`test/http/quick-read.spec.ts` compares), for a third of its cost. Whatever is not the plain case is not answered here.
  */
 @Injectable()
 export class QuickRead implements QuickAnswer {
-  private readonly heads = new WeakMap<Inode, string>();
+  private readonly heads = new WeakMap<Inode, Head>();
+  /** Of answers whose client has not taken all of them yet. */
+  private bytesOnTheirWay = 0;
 
   constructor(
     private readonly files: FilesService,
@@ -59,28 +61,66 @@ export class QuickRead implements QuickAnswer {
     const found = this.files.openNow(identity, path, { data: isGet });
     // Its name is among the fields, and names change without their inode.
     if (!found || isActiveContent(found.inode.contentType)) return false;
+    const range = isGet ? onePart(headers.range, found.content.size) : undefined;
+    if (range === 'other') return false;
+    const body = isGet ? this.bodyOf(found, range, response) : NO_BODY;
+    if (!body) return false;
     exchange.identity = identity;
     exchange.route = ROUTE;
-    let head = this.heads.get(found.inode);
-    if (head === undefined) this.heads.set(found.inode, (head = this.headOf(found, path.name, exchange)));
-    if (found.data) exchange.bytesOut += found.data.length;
-    writeAtOnce(response, `${head}X-Request-ID: ${exchange.requestId}\r\n`, found.data);
+    writeAtOnce(response, `${this.headOf(found, path.name, exchange, range)}X-Request-ID: ${exchange.requestId}\r\n`, body);
+    if (isGet) exchange.bytesOut += range?.length ?? found.content.size;
     return true;
   }
 
-  /** The status line and every field but those that differ from one answer to the next. */
-  private headOf(
-    { inode, content }: { inode: Inode; content: NonNullable<Inode['content']> },
-    name: string,
-    exchange: Exchange,
-  ): string {
-    const base = exchange.settings.heads.file;
-    let head = 'HTTP/1.1 200 OK\r\n';
-    for (let i = 0; i < base.length; i += 2) head += `${base[i]}: ${base[i + 1]}\r\n`;
-    for (const [field, value] of Object.entries(this.fields.ofFile(inode, content, name)))
-      if (value !== undefined) head += `${field}: ${String(value)}\r\n`;
-    return head;
+  private bodyOf(found: Quick, range: ByteRange | undefined, response: ServerResponse): readonly Buffer[] | undefined {
+    const { inline, size } = found.content;
+    if (inline) return this.files.readNow(found, range);
+    const length = range?.length ?? size;
+    // Slow clients hold what they have not taken, also when it is no longer kept for others.
+    if (this.bytesOnTheirWay + length > ON_THEIR_WAY_BYTES) return undefined;
+    const body = this.files.readNow(found, range);
+    if (!body) return undefined;
+    this.bytesOnTheirWay += length;
+    response.once('close', () => (this.bytesOnTheirWay -= length));
+    return body;
   }
+
+  /** The status line and every field but those that differ from one answer to the next. */
+  private headOf({ inode, content }: Quick, name: string, exchange: Exchange, range: ByteRange | undefined): string {
+    let head = this.heads.get(inode);
+    if (!head) this.heads.set(inode, (head = this.makeHead(inode, content, name, exchange)));
+    if (!range) return head.whole;
+    const { length } = range;
+    return `HTTP/1.1 206 Partial Content\r\n${head.others}Content-Length: ${length}\r\nContent-Range: ${contentRange(range, content.size)}\r\n`;
+  }
+
+  private makeHead(inode: Inode, content: Content, name: string, exchange: Exchange): Head {
+    const base = exchange.settings.heads.file;
+    let others = '';
+    for (let i = 0; i < base.length; i += 2) others += `${base[i]}: ${base[i + 1]}\r\n`;
+    for (const [field, value] of Object.entries(this.fields.ofFile(inode, content, name)))
+      if (value !== undefined && field !== 'Content-Length') others += `${field}: ${String(value)}\r\n`;
+    return { others, whole: `HTTP/1.1 200 OK\r\n${others}Content-Length: ${content.size}\r\n` };
+  }
+}
+
+/** What `headers.range` asks for: a part, everything (`undefined`), or something that the ordinary way answers. */
+function onePart(field: string | undefined, size: number): ByteRange | 'other' | undefined {
+  if (field === undefined) return undefined;
+  const wanted = parseRange(field, size);
+  if (wanted.kind === 'none') return undefined;
+  return wanted.kind === 'ranges' && wanted.ranges.length === 1 ? (wanted.ranges[0]) : 'other';
+}
+
+const NO_BODY: readonly Buffer[] = [];
+/** Of larger content; further requests for such take the ordinary way, which waits for each client with a small piece. */
+const ON_THEIR_WAY_BYTES = 64 * 2 ** 20;
+
+/** Of the answers with one state of a file. */
+interface Head {
+  readonly whole: string;
+  /** The fields that a part has as well. */
+  readonly others: string;
 }
 
 const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_MS / 1000}\r\n\r\n`;
@@ -93,13 +133,14 @@ let date = '';
  * which costs half of what a small answer takes (35,000 or 60,000 answers a second on the machine where it was measured).
  * Node keeps a head that is ready in `_header`, and writes it with the first of the body.
  */
-function writeAtOnce(response: ServerResponse, head: string, body: Buffer | null): void {
+function writeAtOnce(response: ServerResponse, head: string, body: readonly Buffer[]): void {
   const now = Date.now();
   if (now - dateMs >= 1000 || now < dateMs) {
     dateMs = now - (now % 1000);
     date = formatHttpDate(now);
   }
   (response as unknown as { _header: string })._header = `${head}Date: ${date}\r\n${KEEP_ALIVE}`;
-  if (body) response.end(body);
-  else response.end();
+  const last = body.length - 1;
+  for (let i = 0; i < last; i++) response.write(body[i]);
+  response.end(body[last]);
 }
