@@ -22,11 +22,19 @@ export function msToNs(ms: number): EpochNs {
   return BigInt(Math.round(ms * 1000)) * 1000n;
 }
 
+/** The second that was formatted last, and its text: times that are shown together are mostly close together. */
+let knownSeconds: number | undefined;
+let knownText = '';
+
 /** `2026-11-23T08:00:00.123456789Z`: UTC, always nine digits, so that the strings sort as the times do. */
 export function formatRfc3339(time: EpochNs): string {
-  const seconds = floorDivide(time, NS_PER_SECOND);
-  const fraction = time - seconds * NS_PER_SECOND;
-  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction.toString().padStart(9, '0')}Z`;
+  const wholeSeconds = floorDivide(time, NS_PER_SECOND);
+  const seconds = Number(wholeSeconds);
+  if (seconds !== knownSeconds) {
+    knownText = new Date(seconds * 1000).toISOString().slice(0, 19);
+    knownSeconds = seconds;
+  }
+  return `${knownText}.${String(Number(time - wholeSeconds * NS_PER_SECOND)).padStart(9, '0')}Z`;
 }
 
 const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9})\d*)?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/;

@@ -50,6 +50,54 @@ export function inodeOf(row: InodeRow): Inode {
   };
 }
 
+/** The values of an `InodeRow` in the order in which SQLite's `INODE_COLUMNS` names them. */
+export type InodeTuple = readonly [
+  id: number,
+  type: FileType,
+  mode: number,
+  uid: number,
+  gid: number,
+  size: number,
+  nlink: number,
+  atime: string,
+  mtime: string,
+  ctime: string,
+  version: number,
+  contentType: string | null,
+  symlinkTarget: string | null,
+  contentId: number | null,
+  kind: InodeRow['kind'],
+  sha256: string | null,
+  backend: string | null,
+  instanceId: string | null,
+  replicas: string | null,
+];
+
+/** The inode with which a row begins. */
+export function inodeOfTuple(values: InodeTuple | readonly [...InodeTuple, unknown]): Inode {
+  return inodeOf({
+    id: values[0],
+    type: values[1],
+    mode: values[2],
+    uid: values[3],
+    gid: values[4],
+    size: values[5],
+    nlink: values[6],
+    atime: values[7],
+    mtime: values[8],
+    ctime: values[9],
+    version: values[10],
+    content_type: values[11],
+    symlink_target: values[12],
+    content_id: values[13],
+    kind: values[14],
+    sha256: values[15],
+    backend: values[16],
+    instance_id: values[17],
+    replicas: values[18],
+  });
+}
+
 export function contentOf(row: Omit<ContentRow, 'content_id'>, id: number): Content {
   return {
     id,

@@ -1,5 +1,5 @@
 import type { DirectoryEntry } from '@callfs/core';
-import { inodeOf, type InodeRow } from '../inode-row';
+import { inodeOfTuple, type InodeTuple } from '../inode-row';
 import type { ListQuery } from '../metadata-store';
 import { INODE_COLUMNS } from './sqlite-statements';
 import type { Statements } from './statement-cache';
@@ -9,8 +9,8 @@ const COLUMN = { name: 'd.name', size: 'i.size', mtime: 'i.mtime_ns' } as const;
 /** One page. Names are unique in a directory, so they break every tie; `desc` is `asc` backwards. */
 export function readPage(sql: Statements, query: ListQuery): DirectoryEntry[] {
   const { sql: statement, parameters } = listStatement(query);
-  const rows = sql.all<InodeRow & { name: string }>(statement, ...parameters);
-  return rows.map((row) => ({ name: row.name, inode: inodeOf(row) }));
+  const rows = sql.tuples<readonly [...InodeTuple, name: string]>(statement, ...parameters);
+  return rows.map((row) => ({ name: row[19], inode: inodeOfTuple(row) }));
 }
 
 function listStatement({ directory, sort, order, limit, after, type }: ListQuery): { sql: string; parameters: unknown[] } {
@@ -29,7 +29,7 @@ function listStatement({ directory, sort, order, limit, after, type }: ListQuery
     parameters.push(type);
   }
   const by = sort === 'name' ? `d.name ${order}` : `${COLUMN[sort]} ${order}, d.name ${order}`;
-  const sql = `SELECT d.name AS name, ${INODE_COLUMNS}
+  const sql = `SELECT ${INODE_COLUMNS}, d.name
     FROM dentry d CROSS JOIN inode i ON i.id = d.inode_id LEFT JOIN content c ON c.id = i.content_id
     WHERE ${where} ORDER BY ${by} LIMIT ?`;
   return { sql, parameters: [...parameters, limit] };

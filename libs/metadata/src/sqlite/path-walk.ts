@@ -1,11 +1,11 @@
 import { ROOT_INODE, type ContentId, type Inode, type InodeId } from '@callfs/core';
-import { inodeOf, type InodeRow } from '../inode-row';
+import { inodeOfTuple, type InodeTuple } from '../inode-row';
 import type { Resolution } from '../metadata-store';
 import { INODE_BY_ID, RESOLVE, RESOLVE_CHILD } from './sqlite-statements';
 import type { Statements } from './statement-cache';
 import { NOTHING, type TreeCache } from './tree-cache';
 
-type FoundRow = InodeRow & { readonly data: Buffer | null };
+type FoundRow = readonly [...InodeTuple, data: Buffer | null];
 
 /** Resolves names out of the cache as far as it knows them, and the rest with one statement. */
 export class PathWalk {
@@ -62,7 +62,8 @@ export class PathWalk {
   }
 
   private readRoot(): Inode {
-    const root = inodeOf(this.query(() => this.sql.get<InodeRow>(INODE_BY_ID, ROOT_INODE)) as InodeRow);
+    const [row] = this.query(() => this.sql.tuples<InodeTuple>(INODE_BY_ID, ROOT_INODE));
+    const root = inodeOfTuple(row as InodeTuple);
     this.cache.keepInode(root);
     return root;
   }
@@ -74,12 +75,12 @@ export class PathWalk {
     let last = inodes[inodes.length - 1] as Inode;
     let data: Buffer | null = null;
     for (const row of this.query(() => this.rows(last, rest, wantData))) {
-      const inode = inodeOf(row);
+      const inode = inodeOfTuple(row);
+      data = row[19];
       cache.keepInode(inode);
       cache.keepName(last.id, names[inodes.length - 1] as string, inode.id);
-      if (row.data && inode.content) cache.keepData(inode.content.id, row.data);
+      if (data && inode.content) cache.keepData(inode.content.id, data);
       inodes.push((last = inode));
-      data = row.data;
     }
     const missing = names[inodes.length - 1];
     if (missing === undefined) return data;
@@ -89,7 +90,7 @@ export class PathWalk {
 
   private rows({ id }: Inode, rest: readonly string[], wantData: boolean): FoundRow[] {
     const data = wantData ? 1 : 0;
-    if (rest.length === 1) return this.sql.all<FoundRow>(RESOLVE_CHILD, data, id, rest[0]);
-    return this.sql.all<FoundRow>(RESOLVE, id, JSON.stringify(rest), rest.length, data, rest.length);
+    if (rest.length === 1) return this.sql.tuples<FoundRow>(RESOLVE_CHILD, data, id, rest[0]);
+    return this.sql.tuples<FoundRow>(RESOLVE, id, JSON.stringify(rest), rest.length, data, rest.length);
   }
 }

@@ -1,6 +1,7 @@
 const REPLICAS = `(SELECT json_group_array(json_array(r.backend, r.instance_id, r.key)) FROM replica r WHERE r.content_id = c.id)`;
 
 /** What `InodeRow` needs, from `inode i LEFT JOIN content c`. */
+/** An `InodeTuple`. */
 export const INODE_COLUMNS = `i.id, i.type, i.mode, i.uid, i.gid, i.size, i.nlink,
   CAST(i.atime_ns AS TEXT) AS atime, CAST(i.mtime_ns AS TEXT) AS mtime, CAST(i.ctime_ns AS TEXT) AS ctime,
   i.version, i.content_type, i.symlink_target, i.content_id, c.kind, c.sha256, c.backend, c.instance_id,

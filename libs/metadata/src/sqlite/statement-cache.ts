@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3';
 /** Prepares each statement once for a connection. */
 export class Statements {
   private readonly prepared = new Map<string, Database.Statement>();
+  private readonly raw = new Map<string, Database.Statement>();
 
   constructor(private readonly database: Database.Database) {}
 
@@ -12,6 +13,13 @@ export class Statements {
 
   all<R>(sql: string, ...parameters: unknown[]): R[] {
     return this.of(sql).all(...parameters) as R[];
+  }
+
+  /** The rows as arrays of their values, in the order of the columns: objects cost three times as much to make. */
+  tuples<T extends readonly unknown[]>(sql: string, ...parameters: unknown[]): T[] {
+    let statement = this.raw.get(sql);
+    if (!statement) this.raw.set(sql, (statement = this.database.prepare(sql).raw()));
+    return statement.all(...parameters) as T[];
   }
 
   run(sql: string, ...parameters: unknown[]): Database.RunResult {

@@ -1,5 +1,5 @@
 import { CallfsError, type Inode, type InodeId } from '@callfs/core';
-import { inodeOf, type InodeRow } from '../inode-row';
+import { inodeOfTuple, type InodeTuple } from '../inode-row';
 import type {
   AttributeChanges,
   CommitGuard,
@@ -294,7 +294,7 @@ export class TreeTransactions {
   }
 
   private read(id: InodeId): Inode {
-    return inodeOf(this.sql.get<InodeRow>(INODE_BY_ID, id) as InodeRow);
+    return inodeOfTuple(this.sql.tuples<InodeTuple>(INODE_BY_ID, id)[0] as InodeTuple);
   }
 }
 

@@ -62,6 +62,6 @@ export class ListingResponse {
   }
 
   private json(caller: Caller, { path, inode }: ListedEntry): string {
-    return JSON.stringify(this.views.view(caller.identity, path, inode));
+    return this.views.json(caller.identity, path, inode);
   }
 }

@@ -109,7 +109,7 @@ function onePart(field: string | undefined, size: number): ByteRange | 'other' |
   if (field === undefined) return undefined;
   const wanted = parseRange(field, size);
   if (wanted.kind === 'none') return undefined;
-  return wanted.kind === 'ranges' && wanted.ranges.length === 1 ? (wanted.ranges[0]) : 'other';
+  return wanted.kind === 'ranges' && wanted.ranges.length === 1 ? wanted.ranges[0] : 'other';
 }
 
 const NO_BODY: readonly Buffer[] = [];
