@@ -90,17 +90,22 @@ export class QuickRead implements QuickAnswer {
     let head = this.heads.get(inode);
     if (!head) this.heads.set(inode, (head = this.makeHead(inode, content, name, exchange)));
     if (!range) return head.whole;
-    const { length } = range;
-    return `HTTP/1.1 206 Partial Content\r\n${head.others}Content-Length: ${length}\r\nContent-Range: ${contentRange(range, content.size)}\r\n`;
+    const field = `Content-Range: ${contentRange(range, content.size)}\r\n`;
+    return `HTTP/1.1 206 Partial Content\r\n${head.before}Content-Length: ${range.length}\r\n${head.after}${field}`;
   }
 
   private makeHead(inode: Inode, content: Content, name: string, exchange: Exchange): Head {
     const base = exchange.settings.heads.file;
-    let others = '';
-    for (let i = 0; i < base.length; i += 2) others += `${base[i]}: ${base[i + 1]}\r\n`;
-    for (const [field, value] of Object.entries(this.fields.ofFile(inode, content, name)))
-      if (value !== undefined && field !== 'Content-Length') others += `${field}: ${String(value)}\r\n`;
-    return { others, whole: `HTTP/1.1 200 OK\r\n${others}Content-Length: ${content.size}\r\n` };
+    let before = '';
+    let after = '';
+    for (let i = 0; i < base.length; i += 2) before += `${base[i]}: ${base[i + 1]}\r\n`;
+    let isPast = false;
+    for (const [field, value] of Object.entries(this.fields.ofFile(inode, content, name))) {
+      if (field === 'Content-Length') isPast = true;
+      else if (value !== undefined && isPast) after += `${field}: ${String(value)}\r\n`;
+      else if (value !== undefined) before += `${field}: ${String(value)}\r\n`;
+    }
+    return { before, after, whole: `HTTP/1.1 200 OK\r\n${before}Content-Length: ${content.size}\r\n${after}` };
   }
 }
 
@@ -119,8 +124,9 @@ const ON_THEIR_WAY_BYTES = 64 * 2 ** 20;
 /** Of the answers with one state of a file. */
 interface Head {
   readonly whole: string;
-  /** The fields that a part has as well. */
-  readonly others: string;
+  /** The fields around `Content-Length`, which a part has as well. */
+  readonly before: string;
+  readonly after: string;
 }
 
 const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_MS / 1000}\r\n\r\n`;
