@@ -7,6 +7,7 @@ import { Peers } from './cluster/peers';
 import { readVersion } from './cli/version';
 import { NodeRegistry } from './cluster/node-registry';
 import { NodeSightings } from './cluster/node-sightings';
+import { PeerChecks } from './cluster/peer-checks';
 import { PeerWatch } from './cluster/peer-watch';
 import { BootId } from './composition/boot-id';
 import { identityOptions, openKeyRing, openPrincipalNames } from './composition/identities';
@@ -32,6 +33,7 @@ import { KeyRing } from './use-cases/access/key-ring';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
 import { UPLOAD_EXPIRY_OBSERVER, type UploadExpiryObserver } from './use-cases/uploads/upload-expiry';
+import { OTHER_NODES } from './use-cases/upkeep/other-nodes';
 import { UPKEEP_OBSERVER } from './use-cases/upkeep/upkeep-observer';
 
 /** Everything a node is made of, chosen by its configuration. */
@@ -71,6 +73,12 @@ export class AppModule {
           inject: [NodeSightings, Peers],
           useFactory: (sightings: NodeSightings, peers: Peers) =>
             new PeerWatch(sightings, peers, config.instanceDiscovery.instanceId),
+        },
+        {
+          provide: OTHER_NODES,
+          inject: [NodeSightings, Peers],
+          useFactory: (sightings: NodeSightings, peers: Peers) =>
+            new PeerChecks(sightings, peers, config.instanceDiscovery.instanceId),
         },
         {
           provide: Peers,
@@ -120,6 +128,7 @@ export class AppModule {
       exports: [
         Peers,
         PeerWatch,
+        OTHER_NODES,
         NodeSightings,
         NodeRegistry,
         BootId,

@@ -19,6 +19,7 @@ import { answerAtOnce, answerPeers, auditRequests, createHttpApp, listen, reload
 import { speaksTls } from './http/tls';
 import { Metrics } from './metrics/catalogue';
 import { AuditLog } from './use-cases/audit/audit-log';
+import { FsckService } from './use-cases/upkeep/fsck.service';
 
 /** A server that answers requests. */
 export interface RunningServer {
@@ -42,7 +43,7 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     if (!app.get(RequestLimits).concern('read')) answerAtOnce(app, app.get(QuickRead, { strict: false }));
     const secret = new PeerSecret(config.auth.internalProxySecret);
     const gate = new PeerGate(secret, config.instanceDiscovery.instanceId);
-    answerPeers(app, new InternalRoutes(gate, secret, storage, app.get(BootId).value));
+    answerPeers(app, new InternalRoutes(gate, secret, storage, app.get(BootId).value, app.get(FsckService, { strict: false })));
     const nodes = app.get(NodeRegistry);
     // Before the first lock: by an old entry, others would take this run for one that is dead.
     await nodes.register(endpointOf(config) ?? '');

@@ -278,16 +278,16 @@ export abstract class MetadataStore {
   abstract statistics(): Promise<MetadataStatistics>;
 
   /** Every fault of the tree as it was at one moment, found in bounded memory and without holding up others. */
-  verify?(options?: VerifyOptions): AsyncIterable<MetadataFault>;
+  abstract verify(options?: VerifyOptions): AsyncIterable<MetadataFault>;
 
   /**
    * Mends one fault in a transaction of its own, if it is still there. Nothing that anybody stored is given up for it: what
    * has lost its place is put into `/lost+found`, and what cannot be put right is left as it is.
    */
-  repair?(fault: MetadataFault): Promise<RepairOutcome>;
+  abstract repair(fault: MetadataFault): Promise<RepairOutcome>;
 
   /** The paths that lead to contents, at most 1000. Takes time: the whole tree is searched, without holding up others. */
-  pathsOf?(contents: readonly ContentId[]): Promise<ContentPath[]>;
+  abstract pathsOf(contents: readonly ContentId[]): Promise<ContentPath[]>;
 
   /** Resolves when the engine answers; `METADATA_UNAVAILABLE` when it does not. */
   abstract ping(): Promise<void>;

@@ -44,6 +44,11 @@ export class StorageProviders {
     return instanceId !== '' && instanceId !== this.instanceId && this.peers?.isAway(instanceId) === true;
   }
 
+  /** Whether there is a way to a blob, be it through another node. */
+  canReach(place: Pick<Replica, 'backend' | 'instanceId'>): boolean {
+    return this.isAtHand(place) || (place.instanceId !== '' && place.instanceId !== this.instanceId && this.peers !== undefined);
+  }
+
   /** What has a blob: a backend of this node, one that all share, or the node whose it is. `BACKEND_UNAVAILABLE`, `PEER_UNAVAILABLE`. */
   at(place: Pick<Replica, 'backend' | 'instanceId'>): StorageProvider {
     const { backend, instanceId } = place;

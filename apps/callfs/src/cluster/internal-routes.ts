@@ -1,20 +1,23 @@
 import { isStorageKey, CallfsError } from '@callfs/core';
 import { PEER_BLOBS, type StorageProvider, type StorageProviders } from '@callfs/storage';
+import { eventLines } from '../http/admin/event-lines';
 import { writeError } from '../http/error-response';
 import type { Exchange } from '../http/exchange';
 import type { InternalAnswer } from '../http/front';
 import { readBody } from '../http/request-body';
 import { parseQuery } from '../http/request-target';
 import { answerWithHead, answerWithStream } from '../http/respond';
+import type { FsckService } from '../use-cases/upkeep/fsck.service';
 import type { PeerGate } from './peer-gate';
 import { PEER_FIELDS, type PeerClaims, type PeerSecret } from './peer-signature';
 import { unsealed } from './sealed-body';
 
 const PREFIX = '/internal/';
 export const PEER_NODE = '/internal/v1/node';
+export const PEER_CHECK = '/internal/v1/fsck';
 
 /**
- * What nodes ask of each other: the blobs of this node's own backends, never those of another. These are no routes of the
+ * What nodes ask of each other: the blobs of this node's own backends, never those of another, and how they are. These are no routes of the
  * API: no key opens them, and without the signature of a peer nothing is told of what there is.
  */
 export class InternalRoutes implements InternalAnswer {
@@ -23,11 +26,13 @@ export class InternalRoutes implements InternalAnswer {
     private readonly secret: PeerSecret,
     private readonly providers: StorageProviders,
     private readonly bootId: string,
+    private readonly fsck: Pick<FsckService, 'run'>,
   ) {}
 
   answer(exchange: Exchange): boolean {
     if (!exchange.target.path.startsWith(PREFIX)) return false;
-    exchange.route = exchange.target.path === PEER_NODE ? PEER_NODE : `${PEER_BLOBS}/*`;
+    const { path } = exchange.target;
+    exchange.route = [PEER_NODE, PEER_CHECK].find((route) => route === path) ?? `${PEER_BLOBS}/*`;
     this.serve(exchange).catch((error: unknown) => writeError(exchange, error));
     return true;
   }
@@ -41,12 +46,21 @@ export class InternalRoutes implements InternalAnswer {
       exchange.isRoutine = true;
       return answerWithHead(exchange, 204, { 'X-CallFS-Boot-ID': this.bootId });
     }
+    if (target.path === PEER_CHECK) return this.serveCheck(exchange, method);
     const [, backend, key] = /^\/internal\/v1\/blobs\/([a-z0-9]+)(?:\/([0-9a-f]{32}))?$/.exec(target.path) ?? [];
     if (backend === undefined || !this.providers.has(backend)) throw noSuchRoute();
     const provider = this.providers.get(backend);
     if (key === undefined) return this.serveBackend(exchange, method, provider);
     if (!isStorageKey(key)) throw noSuchRoute();
     return this.serveBlob(exchange, method, provider, key, claims);
+  }
+
+  /** GET only looks, POST mends. */
+  private async serveCheck(exchange: Exchange, method: string): Promise<void> {
+    if (method !== 'GET' && method !== 'POST') throw noSuchMethod(method);
+    const verifyContent = parseQuery(exchange.target.query).get('verify_content') === 'true';
+    const events = this.fsck.run({ repair: method === 'POST', verifyContent, scope: 'node', withoutPaths: true });
+    await answerWithStream(exchange, 200, { 'Content-Type': 'application/x-ndjson' }, eventLines(events));
   }
 
   private async serveBackend(exchange: Exchange, method: string, provider: StorageProvider): Promise<void> {

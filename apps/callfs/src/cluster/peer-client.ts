@@ -4,7 +4,7 @@ import { CallfsError, type ErrorCode } from '@callfs/core';
 import { wrongAnswer, type PeerAnswer, type PeerLink, type PeerRequest } from '@callfs/storage';
 import { Pool, type Dispatcher } from 'undici';
 import { ERROR_TABLE } from '../http/error-table';
-import { PEER_NODE } from './internal-routes';
+import { PEER_CHECK, PEER_NODE } from './internal-routes';
 import { isSame, PEER_FIELDS, SEAL_BYTES, type PeerBodyKind, type PeerSecret } from './peer-signature';
 import { PeerBody } from './peer-body';
 import { sealed } from './sealed-body';
@@ -66,7 +66,8 @@ export class PeerClient implements PeerLink {
       if (request.body && this.pool === undefined) await this.attempt({ method: 'GET', target: PEER_NODE }, true);
       const answer = await this.attempt(request, request.body === undefined);
       heard({ answers: true, latencyMs: performance.now() - since });
-      return { ...answer, body: new PeerBody(answer.body, { length: answer.length, signal: request.signal, broken: lost }) };
+      const { signal, isTalk = false } = request;
+      return { ...answer, body: new PeerBody(answer.body, { length: answer.length, signal, isTalk, broken: lost }) };
     } catch (error) {
       if (CallfsError.is(error, 'PEER_UNAVAILABLE')) lost(error);
       else observe(operation, CallfsError.is(error) ? 'refused' : 'error');
@@ -221,7 +222,8 @@ interface Answered {
 const OPERATIONS = { GET: 'read', PUT: 'write', POST: 'settle', DELETE: 'delete' } as const;
 
 function operationOf({ method, target }: PeerRequest): string {
-  return target === PEER_NODE ? 'ping' : OPERATIONS[method];
+  if (target === PEER_NODE) return 'ping';
+  return target.startsWith(PEER_CHECK) ? 'check' : OPERATIONS[method];
 }
 
 /** It may go better on another connection, or with the right time. */

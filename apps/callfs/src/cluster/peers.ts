@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { PeerProvider, type PeerBackends, type StorageProvider } from '@callfs/storage';
+import { PeerProvider, type PeerBackends, type PeerLink, type StorageProvider } from '@callfs/storage';
 import { CallfsError } from '@callfs/core';
 import type { CallfsConfig } from '../config/config';
 import type { Metrics } from '../metrics/catalogue';
@@ -54,6 +54,11 @@ export class Peers implements PeerBackends {
 
   at(instanceId: string, backend: string): StorageProvider {
     return new PeerProvider(backend, this.client(instanceId), () => this.options.observe('read', 'wrong'));
+  }
+
+  /** The way to that node, for what is not about one blob. */
+  link(instanceId: string): PeerLink {
+    return this.client(instanceId);
   }
 
   /** Whether anybody knows where that node is. */

@@ -27,7 +27,7 @@ export async function openOfflineUpkeep(config: CallfsConfig): Promise<OfflineUp
   });
   const collector = new Collector(store, providers, instanceId);
   const search = new OrphanSearch(store, instanceId, config.storage.orphanGraceMs);
-  const repair = new BlobRepair(store, providers, instanceId);
+  const repair = new BlobRepair(store, providers);
   const close = async () => {
     await collector.beforeApplicationShutdown();
     await providers.close();

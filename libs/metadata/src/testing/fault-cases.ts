@@ -237,7 +237,7 @@ const ROWS: readonly Row[] = [
 export function faultCases({ open, corrupt }: Required<Harness>): void {
   const faultsOf = async (store: MetadataStore, options?: VerifyOptions) => {
     const faults: MetadataFault[] = [];
-    for await (const fault of store.verify!(options)) faults.push(fault);
+    for await (const fault of store.verify(options)) faults.push(fault);
     return faults;
   };
 
@@ -261,14 +261,14 @@ export function faultCases({ open, corrupt }: Required<Harness>): void {
     const faults = await faultsOf(store);
     expect(faults).toEqual(found(built).map((fault) => expect.objectContaining(fault) as unknown));
     for (const fault of faults) {
-      const outcome = await store.repair!(fault);
+      const outcome = await store.repair(fault);
       expect([fault.kind, outcome === 'kept']).toEqual([fault.kind, kept.includes(fault.kind)]);
     }
     expect((await faultsOf(store)).map(({ kind }) => kind)).toEqual(kept);
     await after?.(store, built);
     // Nothing is found where nothing is.
     for (const fault of faults)
-      if (!kept.includes(fault.kind)) expect([fault.kind, await store.repair!(fault)]).toEqual([fault.kind, 'gone']);
+      if (!kept.includes(fault.kind)) expect([fault.kind, await store.repair(fault)]).toEqual([fault.kind, 'gone']);
   });
 
   it('finds nothing wrong with a tree that is sound, nor with one that is being removed or looked at meanwhile', async () => {
@@ -290,27 +290,27 @@ export function faultCases({ open, corrupt }: Required<Harness>): void {
     expect(await faultsOf(store)).toEqual([]);
     expect(await faultsOf(store, { content: true })).toEqual([{ kind: 'wrong_inline_digest', content: content!.id }]);
     expect(content!.id).not.toBe(fc);
-    expect(await store.repair!({ kind: 'wrong_inline_digest', content: content!.id })).toBe('kept');
+    expect(await store.repair({ kind: 'wrong_inline_digest', content: content!.id })).toBe('kept');
   });
 
   it('tells the paths that lead to contents', async () => {
     const store = await open();
     const { fc, bc } = await build(store);
     await store.createFile(await place(store, 'd', 'sub', 'copy'), ROOT_OWNED, { copyOf: fc }, null);
-    const paths = await store.pathsOf!([fc, bc, NOBODY]);
+    const paths = await store.pathsOf([fc, bc, NOBODY]);
     expect(paths.sort((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
       { content: bc, path: '/b' },
       { content: fc, path: '/d/f' },
       { content: fc, path: '/d/sub/copy' },
     ]);
-    expect(await store.pathsOf!([])).toEqual([]);
+    expect(await store.pathsOf([])).toEqual([]);
   });
 
   it('lets go of a check that nobody reads to its end', async () => {
     const fresh = await open();
     await build(fresh);
     const store = await corrupt(fresh, ...ROWS.at(-1)!.plant({} as Built));
-    for await (const fault of store.verify!()) {
+    for await (const fault of store.verify()) {
       expect(fault.kind).toBe('wrong_total');
       break;
     }

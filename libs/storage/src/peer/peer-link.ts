@@ -9,6 +9,8 @@ export interface PeerRequest {
   readonly size?: number;
   readonly signal?: AbortSignal;
   readonly actingFor?: ActingUser;
+  /** The answer tells how something goes: it comes as slowly as that, but is never silent for long. */
+  readonly isTalk?: boolean;
 }
 
 export interface PeerAnswer {

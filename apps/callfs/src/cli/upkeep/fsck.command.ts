@@ -1,5 +1,5 @@
 import { Command, CommandRunner, Help, Option } from 'nest-commander';
-import type { FsckEvent, FsckSummary } from '../../use-cases/upkeep/fsck.service';
+import type { CheckFailed, FsckEvent, FsckSummary } from '../../use-cases/upkeep/fsck.service';
 import { AdminClient } from '../admin-client';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
 import { CommandEnd, CommandFailure, EXIT } from '../exit-codes';
@@ -66,9 +66,10 @@ export class FsckCommand extends CommandRunner {
   @Help('after')
   examples(): string {
     return `
-A running server goes on meanwhile. Without --repair nothing is changed. What has lost its name comes to /lost+found;
-a damaged blob is replaced from another copy, and without one it is reported and kept.
-Exit codes: 0 nothing is wrong (any more), 1 something is, 3 something could not be looked at, 4 no server answers.
+A running server goes on meanwhile, and so do the other nodes, each of which looks at its own blobs. Without --repair nothing
+is changed. What has lost its name comes to /lost+found; a missing or damaged blob is replaced from another copy, on whatever
+node or in S3, and without one it is reported and kept.
+Exit codes: 0 nothing is wrong (any more), 1 something is, 3 something, or a node, could not be asked, 4 no server answers.
 
 Examples:
   callfs fsck
@@ -80,15 +81,19 @@ Examples:
 }
 
 function print(event: FsckEvent, { repair }: FsckOptions, paint: Paint): void {
-  if (event.event === 'failed') process.stderr.write(`callfs: ${event.backend}: ${event.message}\n`);
+  if (event.event === 'failed') process.stderr.write(`callfs: ${placeOf(event)}: ${event.message}\n`);
   else if (event.event === 'finding') process.stdout.write(`${findingText(event, paint)}\n`);
   else if (event.event === 'summary') {
     const { findings, repaired, remaining, blobs, elsewhere, complete } = event;
     if (findings === 0)
       process.stdout.write(`${complete ? 'nothing is wrong' : 'nothing was found'}; ${blobs} blobs were looked at\n`);
     else process.stdout.write(`${findings} findings, ${repaired} repaired, ${remaining} remain; ${blobs} blobs were looked at\n`);
-    if (elsewhere > 0)
-      process.stdout.write(`${elsewhere} blobs are on other nodes, which have to be asked for them (CALLFS_URL)\n`);
+    if (elsewhere > 0) process.stdout.write(`${elsewhere} blobs were not looked at: they are on other nodes\n`);
     if (remaining > 0 && !repair) process.stdout.write('nothing was changed; --repair mends what can be mended\n');
   }
+}
+
+function placeOf({ backend, instance_id: node }: CheckFailed): string {
+  if (backend === 'all') return node === '' ? 'shared backends' : node;
+  return node === '' ? backend : `${backend} of ${node}`;
 }

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { sendStream } from '../respond';
 
-/** Work may have nothing to tell for long; whoever waits wants to know that it goes on. */
-const SILENCE_MS = 10_000;
+/** Work may have nothing to tell for long; whoever waits wants to know that it goes on. A node that is asked by another may be silent for 8 s. */
+const SILENCE_MS = 3_000;
 const STILL_AT_IT = { event: 'progress' };
 
 /**
@@ -11,10 +11,11 @@ const STILL_AT_IT = { event: 'progress' };
  * answer without one was cut short. When the client goes away, the work ends at its next line.
  */
 export function sendEvents(reply: FastifyReply, events: AsyncIterable<object>): Promise<void> {
-  return sendStream(reply, 200, { 'Content-Type': 'application/x-ndjson' }, lines(events));
+  return sendStream(reply, 200, { 'Content-Type': 'application/x-ndjson' }, eventLines(events));
 }
 
-async function* lines(events: AsyncIterable<object>): AsyncGenerator<Buffer> {
+/** The same, for an answer that is no route of the API. */
+export async function* eventLines(events: AsyncIterable<object>): AsyncGenerator<Buffer> {
   const iterator = events[Symbol.asyncIterator]();
   try {
     for (;;) {

@@ -14,6 +14,8 @@ const event = (name: string, properties: object) => ({
 
 const PROGRESS = event('progress', { blobs: integer, bytes: integer });
 const FAILED = event('failed', { backend: text, message: text });
+/** A node that could not be asked, or a backend. */
+const UNASKED = event('failed', { backend: text, instance_id: text, message: text });
 
 const FINDING = event('finding', {
   kind: text,
@@ -48,7 +50,7 @@ const fsckLines = lines(
   'Lines of JSON; the last is the summary',
   FINDING,
   PROGRESS,
-  FAILED,
+  UNASKED,
   event('summary', {
     findings: integer,
     repaired: integer,
@@ -64,7 +66,7 @@ const fsckQuery = applyDecorators(
   ApiQuery({
     name: 'scope',
     required: false,
-    description: '`node`: only the blobs of this node',
+    description: '`node`: only the blobs of this node, without asking the others',
     schema: { type: 'string', enum: ['all', 'node'], default: 'all' },
   }),
 );
@@ -76,11 +78,15 @@ export const CollectDocs = (): MethodDecorator =>
   applyDecorators(shared('Free what nothing refers to', 'What is younger than its grace stays. Superuser only.'), garbageLines);
 
 export const FsckDocs = (): MethodDecorator =>
-  applyDecorators(shared('Look for damage', 'Changes nothing. Superuser only.'), fsckQuery, fsckLines);
+  applyDecorators(
+    shared('Look for damage, on all nodes', 'Changes nothing. A node that cannot be asked is told of. Superuser only.'),
+    fsckQuery,
+    fsckLines,
+  );
 
 export const RepairDocs = (): MethodDecorator =>
   applyDecorators(
-    shared('Look for damage and mend it', 'Mends what can be mended without losing anything. Superuser only.'),
+    shared('Look for damage on all nodes and mend it', 'Mends what can be mended without losing anything. Superuser only.'),
     fsckQuery,
     fsckLines,
   );

@@ -4,12 +4,11 @@ import type { MetadataStore } from '@callfs/metadata';
 import type { BlobBody, StorageProvider, StorageProviders } from '@callfs/storage';
 import type { BlobFinding } from './blob-audit';
 
-/** Makes a blob anew that was lost or damaged, from another one of the same content. */
+/** Makes a blob anew that was lost or damaged, from another one of the same content, wherever in the cluster that is. */
 export class BlobRepair {
   constructor(
     private readonly store: MetadataStore,
     private readonly providers: StorageProviders,
-    private readonly instanceId: string,
   ) {}
 
   /**
@@ -18,22 +17,22 @@ export class BlobRepair {
    */
   async repair({ problem, content, replica }: BlobFinding): Promise<boolean> {
     if (problem === 'unreadable') return false;
-    for (const source of content.replicas) {
-      if (source === replica || source.key === replica.key || !this.isInReach(source)) continue;
+    const others = content.replicas.filter((other) => !isSame(other, replica) && this.providers.canReach(other));
+    for (const source of others.sort((a, b) => this.cost(a) - this.cost(b)))
       if (await this.replace(content, replica, source)) return true;
-    }
     return false;
   }
 
-  private isInReach({ backend, instanceId }: Replica): boolean {
-    return this.providers.has(backend) && (instanceId === '' || instanceId === this.instanceId);
+  private cost(source: Replica): number {
+    if (this.providers.isAtHand(source)) return 0;
+    return this.providers.isAway(source) ? 2 : 1;
   }
 
   private async replace(content: Content, replica: Replica, source: Replica): Promise<boolean> {
     const provider = this.providers.get(replica.backend);
     const fresh = { ...replica, key: newStorageKey() };
     try {
-      await copyVerified(this.providers.get(source.backend), source.key, provider, fresh.key, content);
+      await copyVerified(this.providers.at(source), source.key, provider, fresh.key, content);
     } catch (error) {
       if (CallfsError.is(error)) return false;
       throw error;
@@ -51,14 +50,20 @@ export class BlobRepair {
   }
 }
 
+/** Blobs of different nodes may have the same key. */
+function isSame(a: Replica, b: Replica): boolean {
+  return a.key === b.key && a.backend === b.backend && a.instanceId === b.instanceId;
+}
+
 /** A copy that is not what was committed leaves nothing. */
 async function copyVerified(
   from: StorageProvider,
   fromKey: string,
   to: StorageProvider,
   toKey: string,
-  { size, sha256 }: Content,
+  expected: Content,
 ): Promise<void> {
+  const { size, sha256 } = expected;
   const hash = createHash('sha256');
   const hashed = async function* (body: BlobBody) {
     for await (const chunk of body) {
@@ -67,5 +72,5 @@ async function copyVerified(
     }
     if (hash.digest('hex') !== sha256) throw new CallfsError('DIGEST_MISMATCH', 'The other blob is not what was committed.');
   };
-  await to.write(toKey, hashed(await from.read(fromKey)), { size });
+  await to.write(toKey, hashed(await from.read(fromKey, { expected })), { size });
 }

@@ -7,14 +7,18 @@ import type { BlobAudit, BlobFinding } from './blob-audit';
 import type { BlobRepair } from './blob-repair';
 import { faultFinding, findingOf, orphanFinding, type FsckFinding } from './fsck-finding';
 import type { OrphanSearch } from './orphan-search';
+import type { OtherNodes } from './other-nodes';
+import { together } from './together';
 
 export interface FsckOptions {
   /** Puts right what can be without losing anything. */
   readonly repair: boolean;
   /** Reads every byte and compares it with what was committed. */
   readonly verifyContent: boolean;
-  /** `node`: only the blobs that belong to this node, as part of a check of a cluster that another one does. */
+  /** `node`: only the blobs that belong to this node; `all`: everything, what is on other nodes by asking them. */
   readonly scope: 'all' | 'node';
+  /** Whoever asked looks for the paths himself. */
+  readonly withoutPaths?: boolean;
 }
 
 export interface FsckSummary {
@@ -24,17 +28,32 @@ export interface FsckSummary {
   /** What is wrong still. */
   readonly remaining: number;
   readonly blobs: number;
-  /** Blobs of other nodes, which only those can look at. */
+  /** Blobs of nodes that were not asked, or could not be: only they can look at them. */
   readonly elsewhere: number;
   /** Whether everything that was to be looked at could be. */
   readonly complete: boolean;
 }
 
-export type FsckEvent =
-  | FsckFinding
-  | { readonly event: 'progress'; readonly blobs: number }
-  | { readonly event: 'failed'; readonly backend: string; readonly message: string }
-  | FsckSummary;
+export type FsckEvent = FsckFinding | { readonly event: 'progress'; readonly blobs: number } | CheckFailed | FsckSummary;
+
+/** Something could not be looked at, which says nothing of how it is. */
+export interface CheckFailed {
+  readonly event: 'failed';
+  /** `all` when a node could not be asked. */
+  readonly backend: string;
+  /** Whose it is; empty for what all nodes share. */
+  readonly instance_id: string;
+  readonly message: string;
+}
+
+/** What one node tells of what is its own to look at. */
+interface Told {
+  readonly node: string;
+  readonly event: FsckEvent;
+}
+
+/** Blobs by node. */
+type Counts = Map<string, number>;
 
 const PAGE = 500;
 /** Blobs whose presence is asked for at the same time. */
@@ -43,8 +62,9 @@ const AT_ONCE = 16;
 const PATHS_FOR = 50;
 
 /**
- * Compares the metadata with itself and with the blobs that this node can reach, while everything goes on: each finding
- * was true when it was made, and is looked at again before anything is done about it.
+ * Compares the metadata with itself and with the blobs, while everything goes on: each finding was true when it was made,
+ * and is looked at again before anything is done about it. Every node looks at the blobs on its own disk, this one also at
+ * those that all share; one that cannot be asked is told of, and nothing is said of its blobs.
  */
 @Injectable()
 export class FsckService {
@@ -56,63 +76,94 @@ export class FsckService {
     private readonly search: OrphanSearch,
     private readonly collector: Collector,
     private readonly instanceId: string,
+    /** A node that does not run asks nobody. */
+    private readonly others?: OtherNodes,
   ) {}
 
   async *run(options: FsckOptions): AsyncGenerator<FsckEvent> {
-    const sum = { findings: 0, repaired: 0, remaining: 0, blobs: 0, elsewhere: 0, complete: true };
-    for await (const event of this.phases(options, sum)) {
-      if (event.event === 'failed') sum.complete = false;
-      if (event.event !== 'finding') {
+    const sum = { findings: 0, repaired: 0, remaining: 0, complete: true };
+    const looked: Counts = new Map();
+    const elsewhere: Counts = new Map();
+    const answered = new Set<string>();
+    for await (const { node, event } of this.told(options, elsewhere)) {
+      if (event.event === 'summary') {
+        looked.set(node, event.blobs);
+        answered.add(node);
+      } else if (event.event === 'progress') {
+        looked.set(node, event.blobs);
+        yield { event: 'progress', blobs: total(looked) };
+      } else if (event.event === 'failed') {
+        sum.complete = false;
         yield event;
-        continue;
+      } else {
+        sum.findings++;
+        if (event.state === 'repaired') sum.repaired++;
+        else sum.remaining++;
+        yield options.withoutPaths ? event : await this.withPaths(event, sum.findings);
       }
-      sum.findings++;
-      if (event.state === 'repaired') sum.repaired++;
-      else sum.remaining++;
-      yield await this.withPaths(event, sum.findings);
     }
-    yield { event: 'summary', ...sum };
+    for (const node of answered) elsewhere.delete(node);
+    yield { event: 'summary', ...sum, blobs: total(looked), elsewhere: total(elsewhere) };
   }
 
-  private async *phases(options: FsckOptions, sum: { blobs: number; elsewhere: number }): AsyncGenerator<FsckEvent> {
-    if (options.scope === 'all') yield* this.checkMetadata(options);
-    yield* this.checkBlobs(options, sum);
+  /** The nodes work at the same time: each has its own disk. */
+  private async *told(options: FsckOptions, elsewhere: Counts): AsyncGenerator<Told> {
+    const { others, instanceId } = this;
+    const mine = (events: AsyncIterable<FsckEvent>) => toldBy(instanceId, events);
+    if (options.scope === 'all') yield* mine(this.checkMetadata(options));
+    if (options.scope === 'node' || !others) {
+      yield* mine(this.checkOwn(options, elsewhere));
+      return;
+    }
+    const names = await others.names();
+    const asked = names.map((name) => toldBy(name, ask(others, name, options)));
+    yield* together<Told>([mine(this.checkOwn(options, elsewhere)), ...asked]);
+    for (const [name, blobs] of elsewhere) {
+      if (name === '' || name === instanceId || names.includes(name)) continue;
+      yield { node: name, event: unasked(name, `No node of this name is registered, and ${blobs} blobs are on its disk.`) };
+    }
+  }
+
+  private async *checkOwn(options: FsckOptions, elsewhere: Counts): AsyncGenerator<FsckEvent> {
+    yield* this.checkBlobs(options, elsewhere);
+    for (const name of options.scope === 'all' ? [this.instanceId, ''] : [this.instanceId]) {
+      const blobs = elsewhere.get(name);
+      if (!blobs) continue;
+      yield unasked(name, `${blobs} blobs are in a backend that this node does not have. Configure it, or ask one that has it.`);
+    }
     for (const provider of this.providers.all()) {
       if (provider.isShared && options.scope === 'node') continue;
       try {
         yield* this.checkOrphans(provider.name, options);
       } catch (error) {
         if (!CallfsError.is(error)) throw error;
-        yield { event: 'failed', backend: provider.name, message: error.message };
+        const { backend, instanceId } = this.search.placeOf(provider);
+        yield { event: 'failed', backend, instance_id: instanceId, message: error.message };
       }
     }
     if (options.repair) this.collector.wake();
   }
 
   private async *checkMetadata({ repair, verifyContent }: FsckOptions): AsyncGenerator<FsckEvent> {
-    const { store } = this;
-    if (!store.verify) {
-      yield { event: 'failed', backend: store.name, message: 'The metadata cannot be checked on this engine.' };
-      return;
-    }
-    for await (const fault of store.verify({ content: verifyContent })) {
-      const outcome = repair ? ((await store.repair?.(fault)) ?? 'kept') : 'found';
+    for await (const fault of this.store.verify({ content: verifyContent })) {
+      const outcome = repair ? await this.store.repair(fault) : 'found';
       if (outcome !== 'gone') yield faultFinding(fault, outcome);
     }
   }
 
-  private async *checkBlobs(options: FsckOptions, sum: { blobs: number; elsewhere: number }): AsyncGenerator<FsckEvent> {
+  private async *checkBlobs(options: FsckOptions, elsewhere: Counts): AsyncGenerator<FsckEvent> {
+    let blobs = 0;
     for (let after = 0, more = true; more;) {
       const contents = await this.store.contents({ after, limit: PAGE });
       const pairs = contents.flatMap((content) => content.replicas.map((replica) => ({ content, replica })));
       const ours = pairs.filter(({ replica }) => this.isOurs(replica, options.scope));
-      sum.elsewhere += pairs.length - ours.length;
+      for (const { replica } of pairs) if (!this.isOurs(replica, options.scope)) add(elsewhere, replica.instanceId);
       for (let at = 0; at < ours.length; at += AT_ONCE) {
         for (const finding of await this.judge(ours.slice(at, at + AT_ONCE), options.verifyContent))
           if (finding) yield await this.treat(finding, options);
-        sum.blobs += Math.min(AT_ONCE, ours.length - at);
+        blobs += Math.min(AT_ONCE, ours.length - at);
       }
-      yield { event: 'progress', blobs: sum.blobs };
+      yield { event: 'progress', blobs };
       after = contents.at(-1)?.id ?? after;
       more = contents.length === PAGE;
     }
@@ -131,7 +182,10 @@ export class FsckService {
 
   private async treat(finding: BlobFinding, { repair }: FsckOptions): Promise<FsckEvent> {
     const { problem, detail, replica } = finding;
-    if (problem === 'unreadable') return { event: 'failed', backend: replica.backend, message: `${replica.key}: ${detail}` };
+    if (problem === 'unreadable') {
+      const { backend, instanceId, key } = replica;
+      return { event: 'failed', backend, instance_id: instanceId, message: `${key}: ${detail}` };
+    }
     const state = repair ? ((await this.mending.repair(finding)) ? 'repaired' : 'kept') : 'found';
     return findingOf(finding, state);
   }
@@ -152,7 +206,32 @@ export class FsckService {
 
   private async withPaths(finding: FsckFinding, count: number): Promise<FsckFinding> {
     if (finding.content === undefined || count > PATHS_FOR) return finding;
-    const paths = (await this.store.pathsOf?.([finding.content]))?.map(({ path }) => path);
+    const paths = (await this.store.pathsOf([finding.content])).map(({ path }) => path);
     return { ...finding, paths };
   }
+}
+
+async function* ask(others: OtherNodes, name: string, options: FsckOptions): AsyncGenerator<FsckEvent> {
+  try {
+    yield* others.check(name, options);
+  } catch (error) {
+    if (!CallfsError.is(error)) throw error;
+    yield unasked(name, error.message);
+  }
+}
+
+async function* toldBy(node: string, events: AsyncIterable<FsckEvent>): AsyncGenerator<Told> {
+  for await (const event of events) yield { node, event };
+}
+
+function unasked(instanceId: string, message: string): CheckFailed {
+  return { event: 'failed', backend: 'all', instance_id: instanceId, message };
+}
+
+function add(counts: Counts, node: string): void {
+  counts.set(node, (counts.get(node) ?? 0) + 1);
+}
+
+function total(counts: Counts): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }

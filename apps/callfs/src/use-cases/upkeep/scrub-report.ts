@@ -73,8 +73,8 @@ export class ScrubReport {
     }
   }
 
-  private async pathsOf(contents: readonly ContentId[]): Promise<ContentPath[]> {
-    return (await this.store.pathsOf?.(contents)) ?? [];
+  private pathsOf(contents: readonly ContentId[]): Promise<ContentPath[]> {
+    return this.store.pathsOf(contents);
   }
 }
 

@@ -222,6 +222,8 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
     const what = `the blob ${replica.key} is ${finding.problem}: ${finding.detail}`;
     if (repaired) this.logger.warn(facts, `${what}; it was replaced from another copy`);
     else if (finding.problem === 'unreadable') this.logger.warn(facts, `${what}; it is read again in the next pass`);
+    else if (content.replicas.length > 1)
+      this.logger.error(facts, `${what}; no other copy can be read now. It is tried again in the next pass`);
     else this.logger.error(facts, `${what}; there is no other copy to replace it from. Restore the file from a backup`);
     if (!repaired) await this.states.record(finding);
     this.tell({ event: 'finding', finding, repaired });

@@ -11,6 +11,7 @@ import { FsckService } from './fsck.service';
 import { GarbageService } from './garbage.service';
 import { OrphanSearch } from './orphan-search';
 import { OrphanSweep } from './orphan-sweep';
+import { OTHER_NODES, type OtherNodes } from './other-nodes';
 import { ScrubReport } from './scrub-report';
 import { Scrubber } from './scrubber';
 import { UPKEEP_OBSERVER, type UpkeepObserver } from './upkeep-observer';
@@ -22,12 +23,7 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
   imports: [UseCasesModule],
   providers: [
     { provide: BlobAudit, inject: engines, useFactory: (...args: [MetadataStore, StorageProviders]) => new BlobAudit(...args) },
-    {
-      provide: BlobRepair,
-      inject: [...engines, CALLFS_CONFIG],
-      useFactory: (store: MetadataStore, providers: StorageProviders, { instanceDiscovery }: CallfsConfig) =>
-        new BlobRepair(store, providers, instanceDiscovery.instanceId),
-    },
+    { provide: BlobRepair, inject: engines, useFactory: (...args: [MetadataStore, StorageProviders]) => new BlobRepair(...args) },
     {
       provide: OrphanSearch,
       inject: [MetadataStore, CALLFS_CONFIG],
@@ -53,7 +49,7 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
     },
     {
       provide: FsckService,
-      inject: [...engines, BlobAudit, BlobRepair, OrphanSearch, Collector, CALLFS_CONFIG],
+      inject: [...engines, BlobAudit, BlobRepair, OrphanSearch, Collector, CALLFS_CONFIG, OTHER_NODES],
       useFactory: (
         store: MetadataStore,
         providers: StorageProviders,
@@ -62,7 +58,8 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
         search: OrphanSearch,
         collector: Collector,
         { instanceDiscovery }: CallfsConfig,
-      ) => new FsckService(store, providers, audit, repair, search, collector, instanceDiscovery.instanceId),
+        others: OtherNodes,
+      ) => new FsckService(store, providers, audit, repair, search, collector, instanceDiscovery.instanceId, others),
     },
     {
       provide: ScrubReport,
