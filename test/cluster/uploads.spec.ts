@@ -1,15 +1,19 @@
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from '../support/client';
+import { DroppingProxy } from '../support/dropping-proxy';
 import { must } from '../support/fixture';
-import { patternBytes, sha256 } from '../support/random';
+import { digestField, patternBytes, Random, sha256 } from '../support/random';
 import { rawRequest } from '../support/raw';
 import { overSocket, sendFrames } from '../support/sockets';
-import { begun, PART, send, status } from '../uploads/tus-client';
+import { blobMadeBy } from '../support/storage-root';
+import { begun, PART, send, status, upload as transfer } from '../uploads/tus-client';
 import { startTwoNodes, type TwoNodes } from './two-nodes';
 
 const MIB = 1_048_576;
+const DROPS = 40;
 let nodes: TwoNodes;
 let east: Client;
 let west: Client;
@@ -82,6 +86,49 @@ describe('an upload whose requests come to several nodes', () => {
     expect([sha256(file.body), file.header('etag')]).toEqual([sha256(bytes), etag]);
   });
 
+  it('T5 is refused at its end by what happened on the other node, and kept until that is mended', async () => {
+    const bytes = patternBytes(6, 3 * MIB);
+    const path = '/home/alice/directory';
+    const upload = await begun(east, bytes.length, { path });
+    await must(send(east, upload, 0, bytes.subarray(0, MIB)));
+    await must(send(west, upload, MIB, bytes.subarray(MIB, 2 * MIB)));
+    await must(east.mkdir(path));
+    expect((await send(west, upload, 2 * MIB, bytes.subarray(2 * MIB))).outcome).toBe('409 FILE_ALREADY_EXISTS');
+    expect((await status(east, upload)).outcome).toBe('409');
+    await must(west.delete(path));
+    expect((await status(east, upload)).header('upload-offset')).toBe(`${bytes.length}`);
+    expect(sha256((await west.get(path)).body)).toBe(sha256(bytes));
+  });
+
+  it(
+    'T4 tus-js-client brings it through dropped connections, each to the next node, one of which is killed',
+    { timeout: 120_000 },
+    async () => {
+      const bytes = patternBytes(7, 64 * MIB);
+      const random = new Random(12);
+      let connections = 0;
+      const proxy = await DroppingProxy.start(() => (connections++ % 2 ? nodes.west : nodes.east));
+      proxy.nextDrop = () => (proxy.drops < DROPS ? 1 + random.below((1.6 * bytes.length) / DROPS) : undefined);
+      let killed: Promise<void> | undefined;
+      const onProgress = (sent: number) => {
+        if (sent > bytes.length / 2) killed ??= nodes.west.kill().then(() => nodes.west.start());
+      };
+      try {
+        const retryDelays = Array.from({ length: 4 * DROPS }, () => 50);
+        const { key } = nodes.east.user('alice');
+        await transfer(bytes, proxy.url, key, { path: '/home/alice/dropped' }, { retryDelays, onProgress });
+        await killed;
+        expect(killed).toBeDefined();
+        expect(proxy.drops).toBe(DROPS);
+        for (const reader of [east, west])
+          expect((await reader.head('/home/alice/dropped')).header('repr-digest')).toBe(digestField(bytes));
+        expect(sha256((await east.get('/home/alice/dropped')).body)).toBe(sha256(bytes));
+      } finally {
+        await proxy.stop();
+      }
+    },
+  );
+
   it('waits for a node that has some of it and is down, and loses nothing', { timeout: 60_000 }, async () => {
     const bytes = patternBytes(4, 4 * MIB);
     const upload = await begun(west, bytes.length, { path: '/home/alice/down' });
@@ -107,4 +154,27 @@ it('sockets read what another node has, and replace it', async () => {
   expect(up.messages).toMatchObject([{ type: 'committed', size: bytes.length }]);
   const down = await overSocket(nodes.east, east, '/home/alice/socket', 'mode=download');
   expect([down.closeCode, sha256(down.bytes)]).toEqual([1000, sha256(bytes)]);
+});
+
+it('T6 expires on every node, is counted once, and frees the bytes on both disks', { timeout: 60_000 }, async () => {
+  const expiry = { CALLFS_STORAGE_UPLOAD_EXPIRY: '2s', CALLFS_STORAGE_COLLECT_GRACE: '0s' };
+  await Promise.all([nodes.east.restart(expiry), nodes.west.restart(expiry)]);
+  const upload = await begun(east, 3 * MIB, { path: '/home/alice/expired' });
+  const sent = (client: Client, offset: number) => must(send(client, upload, offset, patternBytes(offset, MIB)));
+  const made = [
+    await blobMadeBy(nodes.east.dataDir, () => sent(east, 0)),
+    await blobMadeBy(nodes.west.dataDir, () => sent(west, MIB)),
+  ];
+  const expired = async () => {
+    const texts = await Promise.all([east, west].map((client) => client.request('GET', '/metrics')));
+    const counts = texts.map(({ text }) => Number(/^callfs_uploads_expired_total (\d+)$/m.exec(text)?.[1]));
+    return counts.reduce((sum, count) => sum + count);
+  };
+  await expect.poll(expired, { timeout: 30_000 }).toBe(1);
+  for (const client of [east, west]) {
+    expect((await status(client, upload)).status).toBe(410);
+    expect((await send(client, upload, 2 * MIB, 'x')).outcome).toBe('410 UPLOAD_GONE');
+  }
+  await expect.poll(() => made.filter((blob) => existsSync(blob)), { timeout: 30_000 }).toEqual([]);
+  expect(await expired()).toBe(1);
 });
