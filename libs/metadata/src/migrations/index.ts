@@ -6,6 +6,7 @@ import { Keys1764204000000 } from './5-keys.migration';
 import { Audit1764205000000 } from './6-audit.migration';
 import { Collect1764206000000 } from './7-collect.migration';
 import { TreeFunctions1764209000000 } from './9-tree-functions.migration';
+import { CopiesUnlocked1764210000000 } from './10-copies-unlocked.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   Audit1764205000000,
   Collect1764206000000,
   TreeFunctions1764209000000,
+  CopiesUnlocked1764210000000,
 ];

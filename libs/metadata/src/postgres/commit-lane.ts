@@ -1,7 +1,7 @@
 import type { Inode, InodeId } from '@callfs/core';
 import { inodeOf, type InodeRow } from '../inode-row';
 import { NEEDS_EXCLUSIVE, refusal } from './postgres-errors';
-import type { Sessions } from './sessions';
+import type { Changes } from './sessions';
 
 /** A change on its way: what the functions of the tree take, and the inodes whose rows it reads or writes. */
 export interface TreeChange {
@@ -36,7 +36,7 @@ export class CommitLane {
   /** Told of each commit, for tests. */
   commits = 0;
 
-  constructor(private readonly sessions: Sessions) {}
+  constructor(private readonly sessions: Changes) {}
 
   run(change: TreeChange): Promise<Inode | null> {
     return new Promise((resolve, reject) => {

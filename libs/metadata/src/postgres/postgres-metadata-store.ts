@@ -39,11 +39,14 @@ import { PostgresTables, runTableStatement } from './postgres-tables';
 import { ensurePrincipals } from './principal-rows';
 import { COLLECTABLE, CONTENTS, listStatement, READ_INLINE, RESOLVE } from './read-statements';
 import { Sessions, type TransactionClient } from './sessions';
-import { requireTreeAccess } from './tree-access';
+import { requireCopy, requireRemoval } from './tree-access';
 import { TREE_LOCK } from './tree-functions';
 import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
 
 const EXCLUSIVE = `SELECT pg_advisory_xact_lock(${TREE_LOCK})`;
+const SHARED = `SELECT pg_advisory_xact_lock_shared(${TREE_LOCK})`;
+/** A tree takes as long as it has rows; nobody waits for it. */
+const TREE_TIMEOUT_MS = 600_000;
 
 /**
  * The tree in PostgreSQL, shared by any number of nodes. Nothing is cached: a read is one round trip that sees all that
@@ -136,11 +139,11 @@ export class PostgresMetadataStore extends MetadataStore {
   }
 
   override removeTree(target: Target, access: TreeAccess | null, guard?: CommitGuard): Promise<void> {
-    return this.alone('removeTree', EXCLUSIVE, guard, async (client) => {
+    return this.alone('removeTree', guard, async (client) => {
       const { id, type } = await located(client, target);
       const [place] = await client.rows<{ parent: InodeId }>('SELECT callfs_parent($1) AS parent', json(target));
       mustBeDirectory(type);
-      if (access) await requireTreeAccess(client, id, access);
+      if (access) await requireRemoval(client, id, access.caller);
       const now = await timeOf(client);
       await client.rows('SELECT callfs_unlink($1, $2, -1, $3)', place?.parent, target.path.names.at(-1), now);
       await client.rows('INSERT INTO detached (inode_id) VALUES ($1)', id);
@@ -164,22 +167,25 @@ export class PostgresMetadataStore extends MetadataStore {
     access: TreeAccess | null,
     guard?: CommitGuard,
   ): Promise<Inode> {
-    // Alone, so that all of its statements see one tree.
-    return this.alone('copyTree', EXCLUSIVE, guard, async (client) => {
+    return this.transaction('copyTree', TREE_TIMEOUT_MS, async (client) => {
       const { id, type } = await located(client, source);
       mustBeDirectory(type);
-      if (access) await requireTreeAccess(client, id, access);
       if (to.directory.steps.some((step) => step.id === id))
         throw new CallfsError('INVALID_REQUEST', 'A directory cannot be copied into itself.');
+      await client.rows('SELECT callfs_gather($1)', id);
+      if (access) await requireCopy(client, access.caller);
       const now = await timeOf(client);
+      const [copy] = await client.rows<{ root: InodeId }>('SELECT callfs_copy_rows($1, $2) AS root', json(attributes), now);
+      while (await refreshed(client, attributes)) if (access) await requireCopy(client, access.caller);
+
+      // From here on it is a commit as any other.
+      await client.rows(SHARED);
+      if (guard) await client.rows('SELECT callfs_guard($1)', json(guard));
+      await client.rows('SELECT 1 FROM inode WHERE id = $1 FOR NO KEY UPDATE', lastOf(to.directory));
+      await client.rows('SELECT callfs_path($1)', json(source.path));
       const [place] = await client.rows<{ parent: InodeId }>('SELECT callfs_place($1, $2) AS parent', json(to), now);
-      const [copy] = await client.rows<{ root: InodeId }>(
-        'SELECT callfs_copy_rows($1, $2, $3) AS root',
-        id,
-        json(attributes),
-        now,
-      );
       await client.rows('SELECT callfs_link($1, $2, $3, 1, $4)', place?.parent, to.name, copy?.root, now);
+      await signReceipt(client, guard);
       await client.rows('SELECT callfs_write_totals()');
       const [row] = await client.rows<{ inode: InodeRow }>('SELECT callfs_inode($1) AS inode', copy?.root);
       return inodeOf(row?.inode as InodeRow);
@@ -194,7 +200,7 @@ export class PostgresMetadataStore extends MetadataStore {
 
   override raiseFence(lockNames: readonly string[]): Promise<void> {
     // Alone: a commit that was checked against the old fence has been made when this returns, or is refused.
-    return this.alone('raiseFence', EXCLUSIVE, undefined, async (client) => {
+    return this.alone('raiseFence', undefined, async (client) => {
       await client.rows(
         `WITH raised AS (SELECT nextval('callfs_fence') AS token)
          INSERT INTO fence AS f (name, token) SELECT DISTINCT n, token FROM unnest($1::text[]) AS n, raised
@@ -220,7 +226,7 @@ export class PostgresMetadataStore extends MetadataStore {
         `NOT EXISTS (SELECT 1 FROM ${table} h WHERE h.backend = b."backend" AND h.instance_id = b."instanceId" AND h.key = b."key")`,
     );
     // Alone: no commit that would refer to one of them is under way.
-    return this.alone('condemn', EXCLUSIVE, undefined, (client) =>
+    return this.alone('condemn', undefined, (client) =>
       client.rows<Replica>(
         `INSERT INTO collect (backend, instance_id, key, not_before)
          SELECT b."backend", b."instanceId", b."key", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000
@@ -288,7 +294,7 @@ export class PostgresMetadataStore extends MetadataStore {
   }
 
   override repair(fault: MetadataFault): Promise<RepairOutcome> {
-    return this.alone('repair', EXCLUSIVE, undefined, (client) => repairIn(client, fault));
+    return this.alone('repair', undefined, (client) => repairIn(client, fault));
   }
 
   override pathsOf(contents: readonly ContentId[]): Promise<ContentPath[]> {
@@ -315,36 +321,39 @@ export class PostgresMetadataStore extends MetadataStore {
   private change(change: TreeChange, guard: CommitGuard | undefined): Promise<Inode | null> {
     const { receipt, ...fence } = guard ?? {};
     const op = { ...change, guard: guard ? fence : null, graceNs: this.graceNs };
-    return this.timed(change.op, () => (receipt ? this.withReceipt(op, receipt) : this.lane.run(op)));
+    return this.timed(change.op, () => (receipt ? this.withReceipt(op, guard) : this.lane.run(op)));
   }
 
   /** A change that notes itself beside the tree is a transaction of its own. */
-  private withReceipt(change: TreeChange, receipt: NonNullable<CommitGuard['receipt']>): Promise<Inode | null> {
+  private withReceipt(change: TreeChange, guard: CommitGuard | undefined): Promise<Inode | null> {
     return this.sessions.transaction(async (client) => {
-      const single = new CommitLane(sessionOf(client));
-      const inode = await single.run(change);
-      if ((await runTableStatement(client, receipt)).length > 0) return inode;
-      throw new CallfsError('STALE_LOCK', 'Another request has taken this over before the commit; nothing has changed.');
+      const inode = await new CommitLane(client).run(change);
+      await signReceipt(client, guard);
+      return inode;
     });
   }
 
-  /** Several statements under a lock of the tree, in a transaction of their own. */
+  /** Several statements under the exclusive lock of the tree, in a transaction of their own. */
   private alone<T>(
     operation: string,
-    lock: string,
     guard: CommitGuard | undefined,
     work: (client: TransactionClient) => Promise<T>,
   ): Promise<T> {
-    return this.timed(operation, () =>
-      this.sessions.transaction(async (client) => {
-        await client.rows(lock);
-        if (guard) await client.rows('SELECT callfs_guard($1)', json(guard));
-        const result = await work(client);
-        if (guard?.receipt && (await runTableStatement(client, guard.receipt)).length === 0)
-          throw new CallfsError('STALE_LOCK', 'Another request has taken this over before the commit; nothing has changed.');
-        return result;
-      }),
-    );
+    return this.transaction(operation, undefined, async (client) => {
+      await client.rows(EXCLUSIVE);
+      if (guard) await client.rows('SELECT callfs_guard($1)', json(guard));
+      const result = await work(client);
+      await signReceipt(client, guard);
+      return result;
+    });
+  }
+
+  private transaction<T>(
+    operation: string,
+    timeoutMs: number | undefined,
+    work: (client: TransactionClient) => Promise<T>,
+  ): Promise<T> {
+    return this.timed(operation, () => this.sessions.transaction(work, timeoutMs));
   }
 
   private async timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
@@ -360,11 +369,16 @@ export class PostgresMetadataStore extends MetadataStore {
   }
 }
 
-/** A transaction in the place of the pool. */
-function sessionOf(client: TransactionClient): Sessions {
-  return {
-    change: ({ text }: { text: string }, values: readonly unknown[]) => client.rows(text, ...values),
-  } as unknown as Sessions;
+/** `STALE_LOCK` when the commit is another's by now. */
+async function signReceipt(client: TransactionClient, guard: CommitGuard | undefined): Promise<void> {
+  if (!guard?.receipt || (await runTableStatement(client, guard.receipt)).length > 0) return;
+  throw new CallfsError('STALE_LOCK', 'Another request has taken this over before the commit; nothing has changed.');
+}
+
+/** Takes the references of a copy; whether some of it had to be copied anew, so that there may be more to judge and to take. */
+async function refreshed(client: TransactionClient, attributes: CopyAttributes): Promise<boolean> {
+  const [row] = await client.rows<{ anew: number }>('SELECT callfs_hold_gathered($1) AS anew', json(attributes));
+  return (row?.anew ?? 0) > 0;
 }
 
 async function located(client: TransactionClient, target: Target): Promise<{ id: InodeId; type: string }> {

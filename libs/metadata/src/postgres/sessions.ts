@@ -12,8 +12,13 @@ export interface Prepared {
   readonly text: string;
 }
 
+/** Who runs one statement that changes something: a transaction of its own, or part of one. */
+export interface Changes {
+  change<R>(statement: Prepared, values: readonly unknown[]): Promise<R[]>;
+}
+
 /** The connections of a store: single statements and transactions, retried where nothing has happened. */
-export class Sessions {
+export class Sessions implements Changes {
   constructor(private readonly pool: Pool) {}
 
   /** One statement that reads. A connection that was found dead is replaced by another, once. */
@@ -35,14 +40,14 @@ export class Sessions {
     return this.retried(async () => (await this.pool.query<R & object>({ ...statement, values: [...values] })).rows);
   }
 
-  /** Several statements in one transaction. `begin` may ask for another isolation. */
-  transaction<T>(work: (client: TransactionClient) => Promise<T>, begin = 'BEGIN'): Promise<T> {
+  /** Several statements in one transaction. Each may take `timeoutMs`; absent: what every statement of the connections may. */
+  transaction<T>(work: (client: TransactionClient) => Promise<T>, timeoutMs?: number): Promise<T> {
     return this.retried(async () => {
       const client = await this.pool.connect();
       let broken: Error | undefined;
       try {
-        await client.query(begin);
-        const result = await work(new TransactionClient(client));
+        await client.query(timeoutMs === undefined ? 'BEGIN' : `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
+        const result = await work(new TransactionClient(client, timeoutMs));
         await client.query('COMMIT');
         return result;
       } catch (error) {
@@ -67,11 +72,19 @@ export class Sessions {
 }
 
 /** A connection within a transaction. */
-export class TransactionClient {
-  constructor(private readonly client: PoolClient) {}
+export class TransactionClient implements Changes {
+  constructor(
+    private readonly client: PoolClient,
+    private readonly timeoutMs?: number,
+  ) {}
 
   async rows<R>(text: string, ...values: readonly unknown[]): Promise<R[]> {
-    return (await this.client.query<R & object>({ text, values: [...values] })).rows;
+    const limits = this.timeoutMs === undefined ? {} : { query_timeout: this.timeoutMs + 1000 };
+    return (await this.client.query<R & object>({ text, values: [...values], ...limits })).rows;
+  }
+
+  change<R>({ text }: Prepared, values: readonly unknown[]): Promise<R[]> {
+    return this.rows<R>(text, ...values);
   }
 }
 

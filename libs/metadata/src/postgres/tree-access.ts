@@ -1,21 +1,6 @@
-import {
-  CallfsError,
-  EXECUTE,
-  mayAccess,
-  READ,
-  STICKY,
-  stickyForbids,
-  WRITE,
-  type AccessAttributes,
-  type FileType,
-  type InodeId,
-} from '@callfs/core';
-import type { TreeAccess } from '../metadata-store';
+import { STICKY, type Credentials, type InodeId } from '@callfs/core';
+import { keptBySticky, notToBeCopied, notToBeEmptied, treeRefusal, type AttributesRow, type StickyRow } from '../tree-judgement';
 import type { TransactionClient } from './sessions';
-
-interface AttributesRow extends AccessAttributes {
-  readonly type: FileType;
-}
 
 /** The directories of the tree. One without subdirectories (`nlink` 2) is not searched for any. */
 const DIRECTORIES = `WITH RECURSIVE dir (id, nlink) AS (
@@ -32,49 +17,54 @@ const STICKY_CHILDREN = `${DIRECTORIES} SELECT DISTINCT p.mode, p.uid, p.gid, i.
   FROM dir JOIN inode p ON p.id = dir.id AND p.mode & ${STICKY} <> 0
   JOIN dentry d ON d.parent_id = p.id JOIN inode i ON i.id = d.inode_id`;
 
-const ALL = `${DIRECTORIES} SELECT i.type, i.mode, i.uid, i.gid FROM dir JOIN inode i ON i.id = dir.id
-  UNION SELECT i.type, i.mode, i.uid, i.gid
-  FROM dir JOIN dentry d ON d.parent_id = dir.id JOIN inode i ON i.id = d.inode_id WHERE i.type = 'file'`;
+/** Names that lead to one inode of the tree with these attributes. */
+const PATH = `WITH RECURSIVE tree (id, path) AS (
+    SELECT $1::bigint, ''::text COLLATE "C"
+    UNION ALL
+    SELECT d.inode_id, CASE WHEN tree.path = '' THEN d.name ELSE tree.path || '/' || d.name END FROM tree JOIN dentry d ON d.parent_id = tree.id
+  )
+  SELECT tree.path FROM tree JOIN inode i ON i.id = tree.id WHERE i.type = $2 AND i.mode = $3 AND i.uid = $4 AND i.gid = $5`;
 
-/** The rule of `sqlite/tree-access.ts`: judged is each combination of attributes, of which a tree of any size has few. */
-export async function requireTreeAccess(client: TransactionClient, root: InodeId, { caller, action }: TreeAccess): Promise<void> {
-  if (action === 'copy') {
-    for (const inode of await client.rows<AttributesRow>(ALL, root))
-      if (!mayAccess(caller, inode, inode.type === 'directory' ? READ | EXECUTE : READ))
-        throw await denied(client, root, 'copied', inode);
-    return;
-  }
-  for (const directory of await client.rows<AttributesRow>(HOLDING, root))
-    if (!mayAccess(caller, directory, READ | WRITE | EXECUTE)) throw await denied(client, root, 'removed', directory);
-  for (const row of await client.rows<AccessAttributes & { child_uid: number }>(STICKY_CHILDREN, root))
-    if (stickyForbids(caller, row, { mode: 0, uid: row.child_uid, gid: 0 }))
-      throw await denied(client, root, 'removed', { ...row, type: 'directory' }, row.child_uid);
+const HOLDS_ANYTHING = 'EXISTS (SELECT 1 FROM dentry h WHERE h.parent_id = i.id)';
+const HOLDS_OF = 'EXISTS (SELECT 1 FROM dentry h JOIN inode c ON c.id = h.inode_id WHERE h.parent_id = i.id AND c.uid = $6)';
+
+/** The same in what `callfs_gather` has read. */
+const GATHERED_PATH = `WITH RECURSIVE tree (id, path) AS (
+    SELECT old_id, ''::text COLLATE "C" FROM callfs_gathered WHERE parent_id IS NULL
+    UNION ALL
+    SELECT g.old_id, CASE WHEN tree.path = '' THEN g.name ELSE tree.path || '/' || g.name END
+    FROM tree JOIN callfs_gathered g ON g.parent_id = tree.id
+  )
+  SELECT tree.path FROM tree JOIN callfs_gathered g ON g.old_id = tree.id
+  WHERE g.type = $1 AND g.mode = $2 AND g.uid = $3 AND g.gid = $4 LIMIT 1`;
+
+/** `PERMISSION_DENIED`, with the path below `root` of what keeps the caller from removing the tree. */
+export async function requireRemoval(client: TransactionClient, root: InodeId, caller: Credentials): Promise<void> {
+  const directory = notToBeEmptied(caller, await client.rows<AttributesRow>(HOLDING, root));
+  if (directory) throw await refusal(client, root, directory, HOLDS_ANYTHING);
+  const sticky = keptBySticky(caller, await client.rows<StickyRow>(STICKY_CHILDREN, root));
+  if (sticky) throw await refusal(client, root, { ...sticky, type: 'directory' }, HOLDS_OF, sticky.child_uid);
 }
 
-/** Names one inode of the tree with these attributes (that holds something, of this owner). */
-async function denied(
+/** The same for copying what `callfs_gather` has read. */
+export async function requireCopy(client: TransactionClient, caller: Credentials): Promise<void> {
+  const sql = `SELECT DISTINCT type, mode, uid, gid FROM callfs_gathered WHERE type <> 'symlink'`;
+  const inode = notToBeCopied(caller, await client.rows<AttributesRow>(sql));
+  if (!inode) return;
+  const { type, mode, uid, gid } = inode;
+  const [row] = await client.rows<{ path: string }>(GATHERED_PATH, type, mode, uid, gid);
+  throw treeRefusal('copied', row?.path ?? '', inode);
+}
+
+async function refusal(
   client: TransactionClient,
   root: InodeId,
-  what: 'copied' | 'removed',
   found: AttributesRow,
-  childUid?: number,
-): Promise<CallfsError> {
-  const child = childUid === undefined ? '' : 'JOIN inode c ON c.id = h.inode_id AND c.uid = $6';
-  const holds = what === 'removed' ? `AND EXISTS (SELECT 1 FROM dentry h ${child} WHERE h.parent_id = i.id)` : '';
-  const [row] = await client.rows<{ path: string }>(
-    `WITH RECURSIVE tree (id, path) AS (
-       SELECT $1::bigint, ''::text COLLATE "C"
-       UNION ALL
-       SELECT d.inode_id, CASE WHEN tree.path = '' THEN d.name ELSE tree.path || '/' || d.name END FROM tree JOIN dentry d ON d.parent_id = tree.id
-     )
-     SELECT tree.path FROM tree JOIN inode i ON i.id = tree.id
-     WHERE i.type = $2 AND i.mode = $3 AND i.uid = $4 AND i.gid = $5 ${holds} LIMIT 1`,
-    ...[root, found.type, found.mode, found.uid, found.gid, ...(childUid === undefined ? [] : [childUid])],
-  );
-  const path = row?.path ?? '';
-  const { uid, gid } = found;
-  const mode = found.mode.toString(8).padStart(4, '0');
-  const where = path === '' ? 'The directory' : `"${path}" in the directory`;
-  const message = `Nothing was ${what}: ${where} has mode ${mode}, uid ${uid} and gid ${gid}, so you may not have it ${what}.`;
-  return new CallfsError('PERMISSION_DENIED', message, { details: { path, mode, uid, gid } });
+  condition: string,
+  ...parameters: number[]
+): Promise<Error> {
+  const { type, mode, uid, gid } = found;
+  const values = [root, type, mode, uid, gid, ...parameters];
+  const [row] = await client.rows<{ path: string }>(`${PATH} AND ${condition} LIMIT 1`, ...values);
+  return treeRefusal('removed', row?.path ?? '', found);
 }

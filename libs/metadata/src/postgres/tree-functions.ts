@@ -9,6 +9,9 @@
  * inodes that it names, in the order of their numbers, and only then reads what it compares: rows that are read are
  * those of the last commit, and batches of several nodes wait for each other without a circle.
  *
+ * A tree is copied without any of this: what is written is nobody's until its root has a name, which it gets at the end,
+ * under the shared lock. Until then it only takes references, whose rows those wait for who release the same contents.
+ *
  * Each change runs in a subtransaction: one that is refused leaves no trace. SQLSTATEs of class CF are refusals:
  * CF001 CONFLICT, CF002 DIRECTORY_NOT_EMPTY, CF003 STALE_LOCK, CF004 INVALID_REQUEST, CF006 BACKEND_UNAVAILABLE; CF005
  * asks for the change to be made again under the exclusive lock.
@@ -27,24 +30,24 @@ export const INODE_COLUMNS = `i.id, i.type, i.mode, i.uid, i.gid, i.size, i.nlin
   CASE WHEN c.kind = 'blob' THEN callfs_replicas(c.id) END AS replicas`;
 
 export const TREE_FUNCTIONS: readonly string[] = [
-  `CREATE FUNCTION callfs_replicas(content BIGINT) RETURNS TEXT LANGUAGE sql STABLE AS $$
+  `CREATE OR REPLACE FUNCTION callfs_replicas(content BIGINT) RETURNS TEXT LANGUAGE sql STABLE AS $$
     SELECT coalesce(json_agg(json_build_array(backend, instance_id, key) ORDER BY backend, instance_id), '[]')::text
     FROM replica WHERE content_id = content
   $$`,
 
-  `CREATE FUNCTION callfs_inode(inode_id BIGINT) RETURNS JSONB LANGUAGE sql STABLE AS $$
+  `CREATE OR REPLACE FUNCTION callfs_inode(inode_id BIGINT) RETURNS JSONB LANGUAGE sql STABLE AS $$
     SELECT to_jsonb(r) FROM (
       SELECT ${INODE_COLUMNS} FROM inode i LEFT JOIN content c ON c.id = i.content_id WHERE i.id = inode_id
     ) r
   $$`,
 
-  `CREATE FUNCTION callfs_changed() RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_changed() RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     RAISE EXCEPTION 'The path has changed since it was read.' USING ERRCODE = 'CF001';
   END $$`,
 
   // The inode at the end of a path, when the names still lead to the same inodes with the same access attributes.
-  `CREATE FUNCTION callfs_path(path JSONB) RETURNS inode LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_path(path JSONB) RETURNS inode LANGUAGE plpgsql AS $$
   DECLARE
     found inode;
     names JSONB := path->'names';
@@ -66,7 +69,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     RETURN found;
   END $$`,
 
-  `CREATE FUNCTION callfs_target(target JSONB) RETURNS inode LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_target(target JSONB) RETURNS inode LANGUAGE plpgsql AS $$
   DECLARE found inode := callfs_path(target->'path');
   BEGIN
     IF found.version <> (target->>'version')::bigint THEN PERFORM callfs_changed(); END IF;
@@ -74,7 +77,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // The directory that names a target.
-  `CREATE FUNCTION callfs_parent(target JSONB) RETURNS BIGINT LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_parent(target JSONB) RETURNS BIGINT LANGUAGE plpgsql AS $$
   DECLARE steps JSONB := target->'path'->'steps';
   BEGIN
     IF jsonb_array_length(steps) < 2 THEN
@@ -84,7 +87,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // Totals are gathered in settings that end with the transaction, and roll back with its parts.
-  `CREATE FUNCTION callfs_count(total TEXT, amount BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_count(total TEXT, amount BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     IF amount <> 0 THEN
       PERFORM set_config('callfs.' || total, (coalesce(nullif(current_setting('callfs.' || total, TRUE), ''), '0')::bigint + amount)::text, TRUE);
@@ -92,7 +95,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // Called last: these few rows are everybody's, and whoever has changed one keeps others waiting until it commits.
-  `CREATE FUNCTION callfs_write_totals() RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_write_totals() RETURNS VOID LANGUAGE plpgsql AS $$
   DECLARE
     total TEXT;
     amount BIGINT;
@@ -106,7 +109,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     END LOOP;
   END $$`,
 
-  `CREATE FUNCTION callfs_must_be_empty(directory BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_must_be_empty(directory BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     IF EXISTS (SELECT 1 FROM dentry WHERE parent_id = directory) THEN
       RAISE EXCEPTION 'The directory is not empty; add "?recursive=true" to remove it with everything below it.'
@@ -114,11 +117,11 @@ export const TREE_FUNCTIONS: readonly string[] = [
     END IF;
   END $$`,
 
-  `CREATE FUNCTION callfs_touch(directory BIGINT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE sql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_touch(directory BIGINT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE sql AS $$
     UPDATE inode SET mtime_ns = now, ctime_ns = now, nlink = nlink + links, version = version + 1 WHERE id = directory
   $$`,
 
-  `CREATE FUNCTION callfs_insert(kind TEXT, attributes JSONB, size BIGINT, links BIGINT, content BIGINT, media TEXT, target TEXT, now BIGINT)
+  `CREATE OR REPLACE FUNCTION callfs_insert(kind TEXT, attributes JSONB, size BIGINT, links BIGINT, content BIGINT, media TEXT, target TEXT, now BIGINT)
    RETURNS BIGINT LANGUAGE plpgsql AS $$
   DECLARE made BIGINT;
   BEGIN
@@ -130,20 +133,20 @@ export const TREE_FUNCTIONS: readonly string[] = [
     RETURN made;
   END $$`,
 
-  `CREATE FUNCTION callfs_link(directory BIGINT, entry TEXT, child BIGINT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_link(directory BIGINT, entry TEXT, child BIGINT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     INSERT INTO dentry (parent_id, name, inode_id) VALUES (directory, entry, child);
     PERFORM callfs_touch(directory, links, now);
   END $$`,
 
-  `CREATE FUNCTION callfs_unlink(directory BIGINT, entry TEXT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_unlink(directory BIGINT, entry TEXT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     DELETE FROM dentry WHERE parent_id = directory AND name = entry;
     PERFORM callfs_touch(directory, links, now);
   END $$`,
 
   // Gives references back: the last one deletes inline bytes and leaves blobs to the collector, after its grace.
-  `CREATE FUNCTION callfs_release(contents BIGINT[], grace_ns BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_release(contents BIGINT[], grace_ns BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   DECLARE
     due BIGINT := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 + grace_ns;
     gone RECORD;
@@ -164,7 +167,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // What waits for collection may be gone at any moment.
-  `CREATE FUNCTION callfs_refuse_condemned(blobs JSONB) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_refuse_condemned(blobs JSONB) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     IF EXISTS (SELECT 1 FROM jsonb_array_elements(blobs) b JOIN collect q
                ON q.backend = b->>'backend' AND q.instance_id = b->>'instanceId' AND q.key = b->>'key') THEN
@@ -173,7 +176,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // Takes a reference to a new content or to the one that is shared; its number and size.
-  `CREATE FUNCTION callfs_reference(wanted JSONB, bytes BYTEA, OUT content BIGINT, OUT length BIGINT) LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_reference(wanted JSONB, bytes BYTEA, OUT content BIGINT, OUT length BIGINT) LANGUAGE plpgsql AS $$
   BEGIN
     IF wanted ? 'copyOf' THEN
       UPDATE content SET refs = refs + 1 WHERE id = (wanted->>'copyOf')::bigint AND refs > 0 RETURNING id, size INTO content, length;
@@ -192,7 +195,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     PERFORM callfs_count(CASE WHEN bytes IS NULL THEN 'blob_bytes' ELSE 'inline_bytes' END, length);
   END $$`,
 
-  `CREATE FUNCTION callfs_update(inode_id BIGINT, changes JSONB, now BIGINT) RETURNS VOID LANGUAGE sql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_update(inode_id BIGINT, changes JSONB, now BIGINT) RETURNS VOID LANGUAGE sql AS $$
     UPDATE inode SET
       mode = coalesce((changes->>'mode')::integer, mode), uid = coalesce((changes->>'uid')::bigint, uid),
       gid = coalesce((changes->>'gid')::bigint, gid), atime_ns = coalesce((changes->>'atimeNs')::bigint, atime_ns),
@@ -202,7 +205,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   $$`,
 
   // Judges where a new name is to stand, and makes the missing directories; the directory it will be in.
-  `CREATE FUNCTION callfs_place(at JSONB, now BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_place(at JSONB, now BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
   DECLARE
     directory inode := callfs_path(at->'directory');
     parent BIGINT := directory.id;
@@ -221,7 +224,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     RETURN parent;
   END $$`,
 
-  `CREATE FUNCTION callfs_delete(inode_id BIGINT, kind TEXT, content BIGINT, grace_ns BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_delete(inode_id BIGINT, kind TEXT, content BIGINT, grace_ns BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     DELETE FROM inode WHERE id = inode_id;
     IF content IS NOT NULL THEN PERFORM callfs_release(ARRAY[content], grace_ns); END IF;
@@ -229,14 +232,14 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // Only under the exclusive lock: others were judged by this directory.
-  `CREATE FUNCTION callfs_needs_exclusive(kind TEXT, op JSONB) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_needs_exclusive(kind TEXT, op JSONB) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
     IF kind = 'directory' AND NOT coalesce((op->>'exclusive')::boolean, FALSE) THEN
       RAISE EXCEPTION 'Directories change alone.' USING ERRCODE = 'CF005';
     END IF;
   END $$`,
 
-  `CREATE FUNCTION callfs_guard(guard JSONB) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_guard(guard JSONB) RETURNS VOID LANGUAGE plpgsql AS $$
   DECLARE overtaken TEXT;
   BEGIN
     IF jsonb_typeof(guard) = 'object' THEN
@@ -248,7 +251,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     END IF;
   END $$`,
 
-  `CREATE FUNCTION callfs_move(op JSONB, now BIGINT, grace_ns BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_move(op JSONB, now BIGINT, grace_ns BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
   DECLARE
     source JSONB := op->'source';
     destination JSONB := op->'to';
@@ -291,7 +294,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // One change; the inode that it made or changed, if any.
-  `CREATE FUNCTION callfs_change(op JSONB, bytes BYTEA) RETURNS BIGINT LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_change(op JSONB, bytes BYTEA) RETURNS BIGINT LANGUAGE plpgsql AS $$
   DECLARE
     now BIGINT := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000;
     grace_ns BIGINT := coalesce((op->>'graceNs')::bigint, 0);
@@ -349,7 +352,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     END CASE;
   END $$`,
 
-  `CREATE FUNCTION callfs_change_replicas(content BIGINT, change JSONB, due BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_change_replicas(content BIGINT, change JSONB, due BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   DECLARE
     kept TEXT;
     wanted INTEGER;
@@ -385,7 +388,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   END $$`,
 
   // A batch of changes under the lock of the tree: for each, the inode as it is now or why it was refused.
-  `CREATE FUNCTION callfs_commit(ops JSONB, bytes BYTEA[], inodes BIGINT[], exclusive BOOLEAN) RETURNS JSONB LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_commit(ops JSONB, bytes BYTEA[], inodes BIGINT[], exclusive BOOLEAN) RETURNS JSONB LANGUAGE plpgsql AS $$
   DECLARE
     results JSONB := '[]';
     made BIGINT;
@@ -410,46 +413,87 @@ export const TREE_FUNCTIONS: readonly string[] = [
     RETURN results;
   END $$`,
 
-  // Copies the rows of a tree, whatever its size in a constant number of statements; the new root.
-  `CREATE FUNCTION callfs_copy_rows(root BIGINT, attributes JSONB, now BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
-  DECLARE
-    owner BIGINT := (attributes->>'uid')::bigint;
-    grp BIGINT := (attributes->>'gid')::bigint;
-    kept INTEGER := 511 & ~(attributes->>'umask')::integer;
-    bits INTEGER := (attributes->>'directoryBits')::integer;
-    top BIGINT;
-    amount RECORD;
+  // Reads a tree as it is at one moment, and gives every inode of it the number of its copy.
+  `CREATE OR REPLACE FUNCTION callfs_gather(root BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
-    CREATE TEMP TABLE IF NOT EXISTS callfs_copied (old_id BIGINT PRIMARY KEY, new_id BIGINT NOT NULL, parent_id BIGINT, name TEXT COLLATE "C")
-      ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS callfs_gathered (
+      old_id BIGINT PRIMARY KEY, new_id BIGINT NOT NULL, parent_id BIGINT, name TEXT COLLATE "C", type TEXT NOT NULL,
+      mode INTEGER NOT NULL, uid BIGINT NOT NULL, gid BIGINT NOT NULL, size BIGINT NOT NULL, nlink BIGINT NOT NULL,
+      content_id BIGINT, content_type TEXT, symlink_target TEXT) ON COMMIT DELETE ROWS;
     WITH RECURSIVE tree (id, parent_id, name) AS (
       SELECT root, NULL::bigint, NULL::text COLLATE "C"
       UNION ALL
       SELECT d.inode_id, d.parent_id, d.name FROM tree JOIN dentry d ON d.parent_id = tree.id
     )
-    INSERT INTO callfs_copied (old_id, new_id, parent_id, name)
-      SELECT id, nextval(pg_get_serial_sequence('inode', 'id')), parent_id, name FROM tree;
-    ANALYZE callfs_copied;
+    INSERT INTO callfs_gathered
+      SELECT i.id, nextval(pg_get_serial_sequence('inode', 'id')), t.parent_id, t.name, i.type, i.mode, i.uid, i.gid, i.size, i.nlink,
+        i.content_id, i.content_type, i.symlink_target
+      FROM tree t JOIN inode i ON i.id = t.id;
+    ANALYZE callfs_gathered;
+  END $$`,
+
+  // Writes the copies of what was gathered, in a constant number of statements; nobody can see them yet. The new root.
+  `CREATE OR REPLACE FUNCTION callfs_copy_rows(attributes JSONB, now BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+  DECLARE
+    owner BIGINT := (attributes->>'uid')::bigint;
+    grp BIGINT := (attributes->>'gid')::bigint;
+    kept INTEGER := 511 & ~(attributes->>'umask')::integer;
+    bits INTEGER := (attributes->>'directoryBits')::integer;
+    amount RECORD;
+  BEGIN
     INSERT INTO inode (id, type, mode, uid, gid, size, nlink, atime_ns, mtime_ns, ctime_ns, version, content_id, content_type, symlink_target)
-      SELECT m.new_id, i.type,
-        CASE i.type WHEN 'symlink' THEN 511 WHEN 'directory' THEN (i.mode & kept) | bits ELSE i.mode & kept END,
-        owner, grp, i.size, i.nlink, now, now, now, 1, i.content_id, i.content_type, i.symlink_target
-      FROM callfs_copied m JOIN inode i ON i.id = m.old_id;
+      SELECT new_id, type, CASE type WHEN 'symlink' THEN 511 WHEN 'directory' THEN (mode & kept) | bits ELSE mode & kept END,
+        owner, grp, size, nlink, now, now, now, 1, content_id, content_type, symlink_target
+      FROM callfs_gathered;
     INSERT INTO dentry (parent_id, name, inode_id)
-      SELECT p.new_id, m.name, m.new_id FROM callfs_copied m JOIN callfs_copied p ON p.old_id = m.parent_id;
-    UPDATE content SET refs = refs + copies.n FROM (
-      SELECT i.content_id AS id, count(*) AS n FROM callfs_copied m JOIN inode i ON i.id = m.old_id WHERE i.content_id IS NOT NULL GROUP BY 1
-    ) copies WHERE content.id = copies.id;
-    SELECT count(*) AS entries, count(*) FILTER (WHERE i.type = 'directory') AS directories INTO amount
-      FROM callfs_copied m JOIN inode i ON i.id = m.old_id;
+      SELECT p.new_id, g.name, g.new_id FROM callfs_gathered g JOIN callfs_gathered p ON p.old_id = g.parent_id;
+    SELECT count(*) AS entries, count(*) FILTER (WHERE type = 'directory') AS directories INTO amount FROM callfs_gathered;
     PERFORM callfs_count('directories', amount.directories);
     PERFORM callfs_count('files', amount.entries - amount.directories);
-    SELECT new_id INTO top FROM callfs_copied WHERE old_id = root;
-    RETURN top;
+    RETURN (SELECT new_id FROM callfs_gathered WHERE parent_id IS NULL);
+  END $$`,
+
+  // Takes the references of the copies. Those whose content has gone since it was gathered are copied anew: the file that
+  // now has their name, or none. How many they were; above 0 nothing has been taken yet and the call is to be repeated.
+  `CREATE OR REPLACE FUNCTION callfs_hold_gathered(attributes JSONB) RETURNS INTEGER LANGUAGE plpgsql AS $$
+  DECLARE
+    gone BIGINT[];
+    left_out BIGINT;
+  BEGIN
+    PERFORM 1 FROM content WHERE id IN (SELECT content_id FROM callfs_gathered) ORDER BY id FOR NO KEY UPDATE;
+    SELECT array_agg(new_id) INTO gone FROM callfs_gathered g
+      WHERE content_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = g.content_id);
+    IF gone IS NULL THEN
+      UPDATE content SET refs = refs + copies.n
+        FROM (SELECT content_id AS id, count(*) AS n FROM callfs_gathered WHERE content_id IS NOT NULL GROUP BY 1) copies
+        WHERE content.id = copies.id;
+      RETURN 0;
+    END IF;
+    WITH present AS (
+      SELECT g.new_id, i.* FROM callfs_gathered g JOIN dentry d ON d.parent_id = g.parent_id AND d.name = g.name
+        JOIN inode i ON i.id = d.inode_id WHERE g.new_id = ANY (gone) AND i.type = 'file'
+    )
+    UPDATE callfs_gathered g SET mode = p.mode, uid = p.uid, gid = p.gid, size = p.size, content_id = p.content_id, content_type = p.content_type
+      FROM present p WHERE p.new_id = g.new_id;
+    UPDATE inode i SET mode = g.mode & 511 & ~(attributes->>'umask')::integer, size = g.size, content_id = g.content_id, content_type = g.content_type
+      FROM callfs_gathered g WHERE g.new_id = ANY (gone) AND i.id = g.new_id;
+    WITH lost AS (
+      DELETE FROM callfs_gathered g WHERE new_id = ANY (gone)
+        AND NOT EXISTS (SELECT 1 FROM dentry d JOIN inode i ON i.id = d.inode_id
+                        WHERE d.parent_id = g.parent_id AND d.name = g.name AND i.type = 'file')
+      RETURNING new_id, parent_id, name
+    ), unnamed AS (
+      DELETE FROM dentry d USING lost l, callfs_gathered p
+      WHERE p.old_id = l.parent_id AND d.parent_id = p.new_id AND d.name = l.name
+    ), deleted AS (
+      DELETE FROM inode i USING lost l WHERE i.id = l.new_id RETURNING i.id
+    ) SELECT count(*) INTO left_out FROM deleted;
+    PERFORM callfs_count('files', -left_out);
+    RETURN cardinality(gone);
   END $$`,
 
   // Deletes up to so many rows of removed trees; how many there were.
-  `CREATE FUNCTION callfs_reap(most INTEGER, grace_ns BIGINT) RETURNS INTEGER LANGUAGE plpgsql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_reap(most INTEGER, grace_ns BIGINT) RETURNS INTEGER LANGUAGE plpgsql AS $$
   DECLARE
     budget INTEGER := most;
     tree BIGINT;

@@ -1,29 +1,7 @@
-import {
-  CallfsError,
-  EXECUTE,
-  mayAccess,
-  READ,
-  STICKY,
-  stickyForbids,
-  WRITE,
-  type AccessAttributes,
-  type FileType,
-  type InodeId,
-} from '@callfs/core';
+import { STICKY, type InodeId } from '@callfs/core';
 import type { TreeAccess } from '../metadata-store';
+import { keptBySticky, notToBeCopied, notToBeEmptied, treeRefusal, type AttributesRow, type StickyRow } from '../tree-judgement';
 import type { Statements } from './statement-cache';
-
-interface AttributesRow extends AccessAttributes {
-  readonly type: FileType;
-}
-
-interface StickyRow extends AccessAttributes {
-  readonly child_uid: number;
-}
-
-interface PathRow extends AccessAttributes {
-  readonly path: string;
-}
 
 /** The directories of the tree. One without subdirectories (`nlink` 2) is not searched for any. */
 const DIRECTORIES = `WITH RECURSIVE dir (id, nlink) AS (
@@ -44,59 +22,40 @@ const ALL = `${DIRECTORIES} SELECT i.type, i.mode, i.uid, i.gid FROM dir CROSS J
   UNION SELECT i.type, i.mode, i.uid, i.gid
   FROM dir CROSS JOIN dentry d ON d.parent_id = dir.id CROSS JOIN inode i ON i.id = d.inode_id WHERE i.type = 'file'`;
 
-/**
- * Judges a whole tree inside the transaction, with the pure rules of `libs/core`. The rules depend on type, mode, owner
- * and group alone, of which a tree of any size has few combinations, so only those are judged one by one. Only a
- * refusal looks for the path of one that is to blame.
- */
+const HOLDS_ANYTHING = 'AND EXISTS (SELECT 1 FROM dentry h WHERE h.parent_id = i.id)';
+const HOLDS_OF = 'AND EXISTS (SELECT 1 FROM dentry h JOIN inode c ON c.id = h.inode_id WHERE h.parent_id = i.id AND c.uid = ?)';
+
+/** Judges a whole tree inside the transaction. Only a refusal looks for the path of one that is to blame. */
 export class TreeAccessRule {
   constructor(private readonly sql: Statements) {}
 
   /** `PERMISSION_DENIED`, with the path below `root` of what does not allow it. */
   require(root: InodeId, { caller, action }: TreeAccess): void {
     if (action === 'copy') {
-      for (const inode of this.sql.all<AttributesRow>(ALL, root)) {
-        if (!mayAccess(caller, inode, inode.type === 'directory' ? READ | EXECUTE : READ))
-          throw this.denied(root, 'copied', inode);
-      }
+      const inode = notToBeCopied(caller, this.sql.all<AttributesRow>(ALL, root));
+      if (inode) throw treeRefusal('copied', this.find(root, inode), inode);
       return;
     }
-    for (const directory of this.sql.all<AttributesRow>(HOLDING, root)) {
-      // rm -r reads a directory to know what to remove from it.
-      if (!mayAccess(caller, directory, READ | WRITE | EXECUTE)) throw this.denied(root, 'removed', directory);
-    }
-    for (const row of this.sql.all<StickyRow>(STICKY_CHILDREN, root)) {
-      const child = { mode: 0, uid: row.child_uid, gid: 0 };
-      if (stickyForbids(caller, row, child)) throw this.denied(root, 'removed', { ...row, type: 'directory' }, row.child_uid);
-    }
+    const directory = notToBeEmptied(caller, this.sql.all<AttributesRow>(HOLDING, root));
+    if (directory) throw treeRefusal('removed', this.find(root, directory, HOLDS_ANYTHING), directory);
+    const sticky = keptBySticky(caller, this.sql.all<StickyRow>(STICKY_CHILDREN, root));
+    if (sticky)
+      throw treeRefusal('removed', this.find(root, { ...sticky, type: 'directory' }, HOLDS_OF, sticky.child_uid), sticky);
   }
 
-  private denied(root: InodeId, what: 'copied' | 'removed', found: AttributesRow, childUid?: number): CallfsError {
-    const { path, mode, uid, gid } = this.find(root, what, found, childUid);
-    const text = mode.toString(8).padStart(4, '0');
-    const where = path === '' ? 'The directory' : `"${path}" in the directory`;
-    return new CallfsError(
-      'PERMISSION_DENIED',
-      `Nothing was ${what}: ${where} has mode ${text}, uid ${uid} and gid ${gid}, so you may not have it ${what}.`,
-      { details: { path, mode: text, uid, gid } },
-    );
-  }
-
-  /** One inode of the tree with these attributes (that holds something, of this owner), and the names that lead to it. */
-  private find(root: InodeId, what: string, { type, mode, uid, gid }: AttributesRow, childUid?: number): PathRow {
-    const child = childUid === undefined ? '' : 'JOIN inode c ON c.id = h.inode_id AND c.uid = ?';
-    const holds = what === 'removed' ? `AND EXISTS (SELECT 1 FROM dentry h ${child} WHERE h.parent_id = i.id)` : '';
-    const row = this.sql.get<PathRow>(
+  /** The names that lead to one inode of the tree with these attributes. */
+  private find(root: InodeId, { type, mode, uid, gid }: AttributesRow, condition = '', ...parameters: number[]): string {
+    const row = this.sql.get<{ path: string }>(
       `WITH RECURSIVE tree (id, path) AS (
          SELECT ?, ''
          UNION ALL
          SELECT d.inode_id, iif(tree.path = '', d.name, tree.path || '/' || d.name)
          FROM tree CROSS JOIN dentry d ON d.parent_id = tree.id
        )
-       SELECT tree.path, i.mode, i.uid, i.gid FROM tree CROSS JOIN inode i ON i.id = tree.id
-       WHERE i.type = ? AND i.mode = ? AND i.uid = ? AND i.gid = ? ${holds} LIMIT 1`,
-      ...[root, type, mode, uid, gid, ...(childUid === undefined ? [] : [childUid])],
+       SELECT tree.path FROM tree CROSS JOIN inode i ON i.id = tree.id
+       WHERE i.type = ? AND i.mode = ? AND i.uid = ? AND i.gid = ? ${condition} LIMIT 1`,
+      ...[root, type, mode, uid, gid, ...parameters],
     );
-    return row ?? { path: '', mode, uid, gid };
+    return row?.path ?? '';
   }
 }
