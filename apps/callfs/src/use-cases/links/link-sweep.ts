@@ -1,5 +1,5 @@
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CallfsError } from '@callfs/core';
+import { Inject, Injectable } from '@nestjs/common';
+import { BackgroundWork } from '../background-work';
 import { LINK_OBSERVER, type LinkObserver } from './link-observer';
 import { LinkRows } from './link-rows';
 
@@ -8,41 +8,16 @@ const PERIOD_MS = 10 * 60 * 1000;
 
 /** Forgets links that expired long ago, from time to time. Every node does; twice at once does no harm. */
 @Injectable()
-export class LinkSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger(LinkSweep.name);
-  private timer: NodeJS.Timeout | undefined;
-  private pass: Promise<void> | undefined;
-  private stopped = false;
-
+export class LinkSweep extends BackgroundWork {
   constructor(
     private readonly rows: LinkRows,
     @Inject(LINK_OBSERVER) private readonly observe: LinkObserver,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.schedule(SOON_MS);
+  ) {
+    super({ what: 'forgetting expired links', firstMs: SOON_MS, periodMs: PERIOD_MS });
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.pass;
-  }
-
-  private schedule(delayMs: number): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      this.pass = this.sweep().finally(() => this.schedule(PERIOD_MS));
-    }, delayMs).unref();
-  }
-
-  private async sweep(): Promise<void> {
-    try {
-      const links = await this.rows.forgetExpired();
-      if (links > 0) this.observe.expired(links);
-    } catch (error) {
-      if (!CallfsError.is(error)) throw error;
-      this.logger.warn({ err: error }, 'forgetting expired links failed; it is tried again');
-    }
+  protected override async work(): Promise<void> {
+    const links = await this.rows.forgetExpired();
+    if (links > 0) this.observe.expired(links);
   }
 }

@@ -1,7 +1,7 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CallfsError } from '@callfs/core';
+import { Injectable } from '@nestjs/common';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders, type StorageProvider } from '@callfs/storage';
+import { BackgroundWork } from '../background-work';
 import { Collector } from '../collector';
 import type { OrphanSearch } from './orphan-search';
 import type { UpkeepObserver } from './upkeep-observer';
@@ -17,12 +17,8 @@ const LONGEST_LOOK_MS = 60_000;
  * backend one does it: whoever moves the row's time on. Two at once would do no harm.
  */
 @Injectable()
-export class OrphanSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger(OrphanSweep.name);
+export class OrphanSweep extends BackgroundWork {
   private readonly periodMs: number;
-  private timer: NodeJS.Timeout | undefined;
-  private pass: Promise<void> | undefined;
-  private stopped = false;
 
   constructor(
     private readonly store: MetadataStore,
@@ -32,36 +28,19 @@ export class OrphanSweep implements OnApplicationBootstrap, BeforeApplicationShu
     graceMs: number,
     private readonly observe: UpkeepObserver,
   ) {
-    this.periodMs = Math.min(LONGEST_PERIOD_MS, graceMs);
+    const periodMs = Math.min(LONGEST_PERIOD_MS, graceMs);
+    const lookMs = Math.min(LONGEST_LOOK_MS, periodMs / 2);
+    super({ what: 'looking for orphaned blobs', firstMs: lookMs, periodMs: lookMs });
+    this.periodMs = periodMs;
   }
 
-  onApplicationBootstrap(): void {
-    this.schedule();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.pass;
-  }
-
-  private schedule(): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(
-      () => {
-        this.pass = this.sweepDue().finally(() => this.schedule());
-      },
-      Math.min(LONGEST_LOOK_MS, this.periodMs / 2),
-    ).unref();
-  }
-
-  private async sweepDue(): Promise<void> {
+  /** One backend that is away keeps nobody from looking through the others. */
+  protected override async work(): Promise<void> {
     for (const provider of this.providers.all()) {
       try {
         if (!this.stopped && (await this.takeTurn(provider))) await this.sweep(provider);
       } catch (error) {
-        if (!CallfsError.is(error)) throw error;
-        this.logger.warn({ err: error }, `looking for orphaned blobs in ${provider.name} failed; it is done again later`);
+        this.noteFailure(error, `looking for orphaned blobs in ${provider.name}`);
       }
     }
   }

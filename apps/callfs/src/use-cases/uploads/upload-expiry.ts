@@ -1,5 +1,4 @@
-import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CallfsError } from '@callfs/core';
+import { BackgroundWork } from '../background-work';
 import type { UploadsService } from './uploads.service';
 import type { UploadTable } from './upload-table';
 
@@ -15,51 +14,24 @@ const BATCH = 100;
 const GRAVE_MS = 7 * 24 * 3600 * 1000;
 
 /** Gives up uploads that nobody goes on with, and forgets those that ended long ago. Nodes that do it at once do no harm. */
-export class UploadExpiry implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger(UploadExpiry.name);
-  private readonly periodMs: number;
-  private timer: NodeJS.Timeout | undefined;
-  private pass: Promise<void> | undefined;
-  private stopped = false;
-
+export class UploadExpiry extends BackgroundWork {
   constructor(
     private readonly table: UploadTable,
     private readonly uploads: UploadsService,
     expiryMs: number,
     private readonly observe: UploadExpiryObserver,
   ) {
-    this.periodMs = Math.min(LONGEST_PERIOD_MS, expiryMs / 2);
+    const periodMs = Math.min(LONGEST_PERIOD_MS, expiryMs / 2);
+    super({ what: 'looking for expired uploads', firstMs: periodMs, periodMs });
   }
 
-  onApplicationBootstrap(): void {
-    this.schedule();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.pass;
-  }
-
-  private schedule(): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      this.pass = this.work().finally(() => this.schedule());
-    }, this.periodMs).unref();
-  }
-
-  private async work(): Promise<void> {
-    try {
-      let expired = 0;
-      for (let due = await this.table.due(BATCH); due.length > 0 && !this.stopped; due = await this.table.due(BATCH))
-        for (const id of due) if (await this.uploads.expire(id)) expired++;
-      await this.table.forgetEnded(GRAVE_MS);
-      if (expired === 0) return;
-      this.observe(expired);
-      this.logger.log({ uploads: expired }, `${expired} uploads expired; their bytes are freed`);
-    } catch (error) {
-      if (!CallfsError.is(error)) throw error;
-      this.logger.warn({ err: error }, 'looking for expired uploads failed; it is done again later');
-    }
+  protected override async work(): Promise<void> {
+    let expired = 0;
+    for (let due = await this.table.due(BATCH); due.length > 0 && !this.stopped; due = await this.table.due(BATCH))
+      for (const id of due) if (await this.uploads.expire(id)) expired++;
+    await this.table.forgetEnded(GRAVE_MS);
+    if (expired === 0) return;
+    this.observe(expired);
+    this.logger.log({ uploads: expired }, `${expired} uploads expired; their bytes are freed`);
   }
 }
