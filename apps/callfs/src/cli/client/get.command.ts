@@ -1,27 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command, Help, Option } from 'nest-commander';
-import type { ConfigOption } from '../config-option';
+import { Command, Help } from 'nest-commander';
 import { CommandFailure, EXIT } from '../exit-codes';
-import { ClientCommand, SERVER_HELP } from './client-command';
+import { SERVER_HELP } from './client-command';
 import type { FileClient } from './file-client';
 import { Progress } from './progress';
 import { remotePath } from './remote-path';
 import { Tally } from './tally';
 import { jobsOf, transfer } from './transfer';
+import { TransferCommand, type TransferOptions } from './transfer-command';
 import { LocalSink } from './tree/local-sink';
 import { RemoteSource } from './tree/remote-source';
 
-interface GetOptions extends ConfigOption {
-  readonly recursive?: boolean;
-  readonly preserve?: boolean;
-  readonly clobber?: boolean;
-  readonly jobs?: number;
-}
-
 @Command({ name: 'get', arguments: '<paths...>', description: 'download files and trees from a running server' })
-export class GetCommand extends ClientCommand<GetOptions> {
-  protected async perform(client: FileClient, paths: readonly string[], options: GetOptions): Promise<void> {
+export class GetCommand extends TransferCommand {
+  protected async perform(client: FileClient, paths: readonly string[], options: TransferOptions): Promise<void> {
     const [sources, destination] = paths.length === 1 ? [paths, '.'] : [paths.slice(0, -1), paths.at(-1) ?? '.'];
     const sinkOptions = { preserve: options.preserve === true, owners: false, create: options.clobber === false };
     const progress = new Progress(process.stderr, await totalOf(client, sources));
@@ -42,26 +35,6 @@ export class GetCommand extends ClientCommand<GetOptions> {
     }
     process.stderr.write(`callfs: ${progress.summary()}\n`);
     tally.finish();
-  }
-
-  @Option({ flags: '-r, --recursive', description: 'directories with everything below them' })
-  recursive(): boolean {
-    return true;
-  }
-
-  @Option({ flags: '-p, --preserve', description: 'keep modes and times' })
-  preserve(): boolean {
-    return true;
-  }
-
-  @Option({ flags: '-n, --no-clobber', description: 'leave what is there already as it is, and fail for it', defaultValue: true })
-  clobber(): boolean {
-    return false;
-  }
-
-  @Option({ flags: '-j, --jobs <number>', description: 'files on their way at once (default: 4)' })
-  jobs(text: string): number {
-    return jobsOf(text);
   }
 
   @Help('after')

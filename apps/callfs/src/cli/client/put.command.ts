@@ -1,29 +1,22 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Command, Help, Option } from 'nest-commander';
-import type { ConfigOption } from '../config-option';
+import { Command, Help } from 'nest-commander';
 import { CommandFailure, EXIT } from '../exit-codes';
-import { ClientCommand, SERVER_HELP } from './client-command';
+import { SERVER_HELP } from './client-command';
 import type { FileClient } from './file-client';
 import { jobsOf, transfer } from './transfer';
+import { TransferCommand, type TransferOptions } from './transfer-command';
 import { Progress } from './progress';
 import { placeFor, remotePath } from './remote-path';
 import { Tally } from './tally';
 import { LocalSource } from './tree/local-source';
 import { RemoteSink } from './tree/remote-sink';
 
-interface PutOptions extends ConfigOption {
-  readonly recursive?: boolean;
-  readonly preserve?: boolean;
-  readonly clobber?: boolean;
-  readonly jobs?: number;
-}
-
 @Command({ name: 'put', arguments: '<paths...>', description: 'upload files and trees to a running server' })
-export class PutCommand extends ClientCommand<PutOptions> {
+export class PutCommand extends TransferCommand {
   protected override readonly fewest = 2;
 
-  protected async perform(client: FileClient, paths: readonly string[], options: PutOptions): Promise<void> {
+  protected async perform(client: FileClient, paths: readonly string[], options: TransferOptions): Promise<void> {
     const sources = paths.slice(0, -1);
     const destination = paths.at(-1) ?? '';
     const to = remotePath(destination);
@@ -50,26 +43,6 @@ export class PutCommand extends ClientCommand<PutOptions> {
     }
     process.stderr.write(`callfs: ${progress.summary()}\n`);
     tally.finish();
-  }
-
-  @Option({ flags: '-r, --recursive', description: 'directories with everything below them' })
-  recursive(): boolean {
-    return true;
-  }
-
-  @Option({ flags: '-p, --preserve', description: 'keep modes and times' })
-  preserve(): boolean {
-    return true;
-  }
-
-  @Option({ flags: '-n, --no-clobber', description: 'leave what is there already as it is, and fail for it', defaultValue: true })
-  clobber(): boolean {
-    return false;
-  }
-
-  @Option({ flags: '-j, --jobs <number>', description: 'files on their way at once (default: 4)' })
-  jobs(text: string): number {
-    return jobsOf(text);
   }
 
   @Help('after')
