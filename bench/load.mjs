@@ -5,13 +5,19 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const beside = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Requests a second over keep-alive connections; see requests.lua for `names`. */
-export async function wrk(program, { url, connections, seconds, method, prefix, names, size = 0, headers = [] }) {
+/** Requests a second over keep-alive connections. */
+export async function wrk(program, load) {
+  const { requests, seconds } = await wrkResult(program, load);
+  return requests / seconds;
+}
+
+/** What `wrk` saw: `requests`, `seconds`, `p50Us`, `p99Us`. See requests.lua for `names`. */
+export async function wrkResult(program, { url, connections, seconds, method, prefix, names, size = 0, headers = [] }) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '30s', '-s', beside('requests.lua'), url];
   const { stdout } = await run(program, [...args, '--', method, prefix, String(names), String(size), ...headers]);
   const result = JSON.parse(/^RESULT (.*)$/m.exec(stdout)[1]);
   if (result.failed > 0) throw new Error(`${result.failed} of ${result.requests} requests failed: ${method} ${url}${prefix}…`);
-  return result.requests / result.seconds;
+  return result;
 }
 
 /** HEAD requests a second over keep-alive connections. */

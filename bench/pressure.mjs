@@ -1,0 +1,191 @@
+// npm run bench:pressure: what small requests feel of large ones, and how much memory a thousand transfers take.
+import http from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { AUTHORIZATION, Callfs, KEY } from './callfs.mjs';
+import { Filler } from './fill.mjs';
+import { fetches, upload, wrkResult } from './load.mjs';
+import { OneByOne } from './one-by-one.mjs';
+import { compile, findTools } from './tools.mjs';
+
+const USAGE = `npm run bench:pressure [-- OPTIONS]
+
+  --seconds N    of small requests with and without large ones beside them (10)
+  --transfers N  uploads of 10 MiB, then downloads of 100 MiB, at once (1000)
+  --check        end with 1 when a bound of docs/performance.md is passed
+`;
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const ENTRIES = 100_000;
+const CONNECTIONS = 64;
+const NAMES = 1000;
+const P99_TO_P50 = 4;
+const LOOP_MAX_S = 0.02;
+const IDLE_MAX_BYTES = 180e6;
+const LOADED_MAX_BYTES = 400e6;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    transfers: { type: 'string', default: '1000' },
+    check: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Small reads while nothing else goes on, and while a large upload, long listings and removals of large trees do. */
+async function company(server, tools, seconds) {
+  const small = { url: server.url, connections: CONNECTIONS, method: 'GET', prefix: '/v1/files/small/f', names: NAMES };
+  const read = () => wrkResult(tools.wrk, { ...small, seconds, headers: [AUTHORIZATION] });
+  await read();
+  const alone = await read();
+  const client = new OneByOne(server.port);
+  await loopLag(client);
+  let trees = 0;
+  const beside = { over: false };
+  const again = async (work) => {
+    while (!beside.over) await work();
+  };
+  const headers = [AUTHORIZATION];
+  const large = [
+    again(() =>
+      upload(tools.transfer, { port: server.port, path: `/v1/files/large-${trees}-`, seconds: 0.1, size: GIB, headers }),
+    ),
+    again(() => fetches(tools.transfer, { port: server.port, path: '/v1/files/long', seconds: 0.1, headers })),
+    again(() => (trees < TREES ? client.ask('DELETE', `/v1/files/tree-${trees++}?recursive=true`) : pause())),
+  ];
+  const together = await read();
+  beside.over = true;
+  await Promise.all(large);
+  const lagSeconds = await loopLag(client);
+  client.close();
+  return { alone, together, lagSeconds, trees };
+}
+
+const TREES = 20;
+
+function pause() {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** The longest that the event loop was held since it was asked last. */
+async function loopLag(client) {
+  const text = await client.ask('GET', '/metrics');
+  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)[1]);
+}
+
+async function memory(server, count) {
+  server.resetPeak();
+  await inParallel(count, (number) => send(server.port, `/v1/files/up/${number}`, 10 * MIB));
+  const uploads = server.memory().peak;
+  await send(server.port, '/v1/files/hundred', 100 * MIB);
+  server.resetPeak();
+  await inParallel(count, () => receive(server.port, '/v1/files/hundred', 100 * MIB));
+  return { uploads, downloads: server.memory().peak };
+}
+
+function inParallel(count, work) {
+  return Promise.all(Array.from({ length: count }, (_, number) => work(number)));
+}
+
+const options = (port, method, path, headers) => ({
+  port,
+  host: '127.0.0.1',
+  method,
+  path,
+  agent: false,
+  headers: { Authorization: `Bearer ${KEY}`, ...headers },
+});
+
+const chunk = Buffer.alloc(64 * 1024, 'x');
+
+function send(port, path, size) {
+  return new Promise((resolve, reject) => {
+    const request = http.request(options(port, 'PUT', path, { 'Content-Length': size }), (response) => {
+      response.resume();
+      response.on('end', () =>
+        response.statusCode < 300 ? resolve() : reject(new Error(`PUT ${path}: ${response.statusCode}`)),
+      );
+    });
+    request.on('error', reject);
+    let left = size;
+    const write = () => {
+      while (left > 0) {
+        left -= chunk.length;
+        if (!request.write(chunk)) return request.once('drain', write);
+      }
+      request.end();
+    };
+    write();
+  });
+}
+
+function receive(port, path, size) {
+  return new Promise((resolve, reject) => {
+    const request = http.request(options(port, 'GET', path, {}), (response) => {
+      let bytes = 0;
+      response.on('data', (data) => (bytes += data.length));
+      response.on('error', reject);
+      response.on('end', () => (bytes === size ? resolve() : reject(new Error(`GET ${path}: ${bytes} bytes`))));
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+function fill(file) {
+  const filler = new Filler(file);
+  filler.files(filler.directory('small'), NAMES, 'f%d');
+  filler.files(filler.directory('long'), ENTRIES);
+  for (let tree = 0; tree < TREES; tree++) filler.files(filler.directory(`tree-${tree}`), ENTRIES);
+  filler.close();
+}
+
+async function main() {
+  if (values.help) return void process.stdout.write(USAGE);
+  const { wrk, gcc } = findTools(false);
+  const directory = mkdtempSync(join(tmpdir(), 'callfs-pressure-'));
+  let server;
+  try {
+    const tools = { wrk, transfer: compile(gcc, 'transfer', directory) };
+    server = await Callfs.start(join(directory, 'callfs'));
+    const idle = server.memory().resident;
+    await server.stop();
+    fill(server.database);
+    server = await Callfs.start(join(directory, 'callfs'));
+    const { alone, together, lagSeconds, trees } = await company(server, tools, Number(values.seconds));
+    const { uploads, downloads } = await memory(server, Number(values.transfers));
+    const rows = [
+      ['small reads alone, p50', `${alone.p50Us} µs`, ''],
+      ['small reads alone, p99', `${alone.p99Us} µs`, ''],
+      [`beside 1 GiB uploads, listings of ${ENTRIES}, ${trees} removals of ${ENTRIES}: p50`, `${together.p50Us} µs`, ''],
+      ['the same, p99', `${together.p99Us} µs`, together.p99Us <= P99_TO_P50 * together.p50Us],
+      ['longest hold of the event loop', `${(lagSeconds * 1000).toFixed(1)} ms`, lagSeconds <= LOOP_MAX_S],
+      ['memory when idle', `${Math.round(idle / 1e6)} MB`, idle <= IDLE_MAX_BYTES],
+      [
+        `peak memory, ${values.transfers} uploads of 10 MiB at once`,
+        `${Math.round(uploads / 1e6)} MB`,
+        uploads <= LOADED_MAX_BYTES,
+      ],
+      [
+        `peak memory, ${values.transfers} downloads of 100 MiB at once`,
+        `${Math.round(downloads / 1e6)} MB`,
+        downloads <= LOADED_MAX_BYTES,
+      ],
+    ];
+    for (const [what, value, isWithin] of rows)
+      process.stdout.write(`| ${what} | ${value} | ${isWithin === '' ? '' : isWithin ? 'within' : 'beyond'} |\n`);
+    if (values.check && rows.some(([, , isWithin]) => isWithin === false)) process.exitCode = 1;
+  } finally {
+    await server?.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+main().catch((error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+});
