@@ -40,14 +40,6 @@ export function contentSizeOf(fileSize: number): number {
   return rest - Math.ceil(rest / (BLOCK_BYTES + SUM_BYTES)) * SUM_BYTES;
 }
 
-/** Writes the sum of each block of `content`, which starts at a block's edge, to `sums`. */
-export function writeSums(content: Buffer, sums: Buffer, at: number): void {
-  for (let start = 0; start < content.length; start += BLOCK_BYTES) {
-    sums.writeUInt32LE(crc32(content.subarray(start, start + BLOCK_BYTES)), at);
-    at += SUM_BYTES;
-  }
-}
-
 /** The first block of `content` that does not match its sum, counted from 0; -1 when all do. */
 export function firstDamagedBlock(content: Buffer, sums: Buffer, at: number): number {
   for (let start = 0; start < content.length; start += BLOCK_BYTES) {

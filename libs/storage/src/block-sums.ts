@@ -1,32 +1,45 @@
+import { crc32 } from 'node:zlib';
 import type { StorageKey } from '@callfs/core';
-import { blockCount, FOOTER_BYTES, SUM_BYTES, writeFooter, writeSums } from './blob-format';
+import { BLOCK_BYTES, FOOTER_BYTES, SUM_BYTES, writeFooter } from './blob-format';
 
-/** The sums of a content as it is written, piece by piece. */
+/** The sums of a content as it is written, in pieces of any length. */
 export class BlockSums {
   private sums = Buffer.alloc(256);
   private size = 0;
+  /** Of the block that is not full yet. */
+  private begun = 0;
 
-  /** Takes the next piece. All but the last are whole blocks. */
-  add(content: Buffer): void {
-    const at = blockCount(this.size) * SUM_BYTES;
-    const end = at + blockCount(content.length) * SUM_BYTES;
-    if (end > this.sums.length) {
-      const grown = Buffer.alloc(Math.max(end, 2 * this.sums.length));
-      this.sums.copy(grown);
-      this.sums = grown;
+  add(content: Uint8Array): void {
+    for (let taken = 0; taken < content.length;) {
+      const part = content.subarray(taken, taken + BLOCK_BYTES - (this.size % BLOCK_BYTES));
+      this.begun = crc32(part, this.begun);
+      this.size += part.length;
+      taken += part.length;
+      if (this.size % BLOCK_BYTES === 0) this.endBlock();
     }
-    writeSums(content, this.sums, at);
-    this.size += content.length;
   }
 
   get trailerLength(): number {
-    return blockCount(this.size) * SUM_BYTES + FOOTER_BYTES;
+    return Math.ceil(this.size / BLOCK_BYTES) * SUM_BYTES + FOOTER_BYTES;
   }
 
   /** Writes what comes behind the content to `trailer`, which is `trailerLength` long. */
   writeTrailer(trailer: Buffer, key: StorageKey): void {
     const sumsLength = trailer.length - FOOTER_BYTES;
-    this.sums.copy(trailer, 0, 0, sumsLength);
+    const whole = Math.floor(this.size / BLOCK_BYTES) * SUM_BYTES;
+    this.sums.copy(trailer, 0, 0, whole);
+    if (whole < sumsLength) trailer.writeUInt32LE(this.begun, whole);
     writeFooter(trailer.subarray(sumsLength), key, this.size);
+  }
+
+  private endBlock(): void {
+    const at = (this.size / BLOCK_BYTES - 1) * SUM_BYTES;
+    if (at === this.sums.length) {
+      const grown = Buffer.alloc(2 * this.sums.length);
+      this.sums.copy(grown);
+      this.sums = grown;
+    }
+    this.sums.writeUInt32LE(this.begun, at);
+    this.begun = 0;
   }
 }

@@ -13,19 +13,28 @@ export interface BufferLimits {
   /** Buffers kept for the next user. */
   readonly largeKept: number;
   readonly smallKept: number;
+  /** With more in use than this, who can do without takes none. */
+  readonly smallEnough: number;
 }
 
-const DEFAULT_LIMITS: BufferLimits = { largeInUse: 64, largeKept: 16, smallKept: 64 };
+const DEFAULT_LIMITS: BufferLimits = { largeInUse: 32, largeKept: 8, smallKept: 64, smallEnough: 64 };
 
 /** Buffers that are used again, across all transfers of a provider. */
 export class BufferPool {
   private readonly small: Buffer[] = [];
   private readonly large: Buffer[] = [];
   private largeInUse = 0;
+  private smallInUse = 0;
 
   constructor(private readonly limits: BufferLimits = DEFAULT_LIMITS) {}
 
+  /** So many transfers are under way that their buffers add up. */
+  get isCrowded(): boolean {
+    return this.smallInUse >= this.limits.smallEnough;
+  }
+
   takeSmall(): Buffer {
+    this.smallInUse++;
     return this.small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
   }
 
@@ -41,8 +50,9 @@ export class BufferPool {
     if (buffer.length === LARGE_BYTES) {
       this.largeInUse--;
       if (this.large.length < this.limits.largeKept) this.large.push(buffer);
-    } else if (this.small.length < this.limits.smallKept) {
-      this.small.push(buffer);
+    } else {
+      this.smallInUse--;
+      if (this.small.length < this.limits.smallKept) this.small.push(buffer);
     }
   }
 }

@@ -10,7 +10,8 @@ const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
 /**
  * Gathers a body into large writes: one buffer is on its way to the disk while the next fills. A short body never
- * takes more than one small buffer, and one system call writes it with its sums and footer.
+ * takes more than one small buffer, and one system call writes it with its sums and footer. When very many write at once,
+ * a longer one is written chunk by chunk as it comes, slower, without a buffer.
  */
 export class BlobWriter {
   private size = 0;
@@ -52,6 +53,7 @@ export class BlobWriter {
   private async append(chunk: Uint8Array): Promise<void> {
     for (let taken = 0; taken < chunk.length;) {
       if (this.buffer && this.filled === contentCapacity(this.buffer)) await this.flush();
+      if (!this.buffer && this.position > 0 && this.pool.isCrowded) return this.writeNow(chunk.subarray(taken));
       const buffer = (this.buffer ??= this.take());
       const part = chunk.subarray(taken, taken + contentCapacity(buffer) - this.filled);
       buffer.set(part, this.filled);
@@ -59,6 +61,15 @@ export class BlobWriter {
       this.size += part.length;
       taken += part.length;
     }
+  }
+
+  private async writeNow(content: Uint8Array): Promise<void> {
+    this.sums.add(content);
+    await this.writing;
+    await this.limitUnsynced(content.length);
+    await this.file.write(content, this.position);
+    this.position += content.length;
+    this.size += content.length;
   }
 
   private take(): Buffer {

@@ -64,7 +64,7 @@ export class OpenFile {
   }
 
   /** Writes all of `buffer` at `position`. */
-  async write(buffer: Buffer, position: number): Promise<void> {
+  async write(buffer: Uint8Array, position: number): Promise<void> {
     for (let written = 0; written < buffer.length;) {
       written += await this.operate<number>('write a file', (done) =>
         fs.write(this.fd, buffer, written, buffer.length - written, position + written, done),
