@@ -5,6 +5,7 @@ import { MetadataModule, MetadataStore } from '@callfs/metadata';
 import { StorageModule } from '@callfs/storage';
 import { Peers } from './cluster/peers';
 import { readVersion } from './cli/version';
+import { KnownNodes } from './cluster/known-nodes';
 import { NodeRegistry } from './cluster/node-registry';
 import { NodeSightings } from './cluster/node-sightings';
 import { PeerChecks } from './cluster/peer-checks';
@@ -30,6 +31,7 @@ import { LINK_OBSERVER } from './use-cases/links/link-observer';
 import { SocketsHttpModule } from './http/sockets/sockets-http.module';
 import { UploadsHttpModule } from './http/uploads/uploads-http.module';
 import { KeyRing } from './use-cases/access/key-ring';
+import { ClusterNodes } from './use-cases/replication/cluster-nodes';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
 import { UPLOAD_EXPIRY_OBSERVER, type UploadExpiryObserver } from './use-cases/uploads/upload-expiry';
@@ -102,6 +104,12 @@ export class AppModule {
               store.name === 'sqlite',
             ),
         },
+        {
+          provide: ClusterNodes,
+          inject: [CALLFS_CONFIG, NodeRegistry],
+          useFactory: ({ instanceDiscovery }: CallfsConfig, registry: NodeRegistry) =>
+            new KnownNodes(registry, instanceDiscovery.peerEndpoints),
+        },
         { provide: RequestAuthenticator, useExisting: Authenticator },
         { provide: PrincipalNames, inject: [CALLFS_CONFIG, MetadataStore], useFactory: openPrincipalNames },
         { provide: KeyRing, inject: [CALLFS_CONFIG, MetadataStore, PrincipalNames, Authenticator], useFactory: openKeyRing },
@@ -131,6 +139,7 @@ export class AppModule {
         OTHER_NODES,
         NodeSightings,
         NodeRegistry,
+        ClusterNodes,
         BootId,
         KeyRing,
         UPKEEP_OBSERVER,

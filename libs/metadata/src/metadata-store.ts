@@ -259,7 +259,7 @@ export abstract class MetadataStore {
    * the content or one of `drop` is gone, one of `add` is there already, or no blob would be left. What is dropped goes
    * before what is added comes, so a blob can be replaced by another in its place.
    */
-  abstract changeReplicas(content: ContentId, change: ReplicaChange): Promise<void>;
+  abstract changeReplicas(content: ContentId, change: ReplicaChange, guard?: CommitGuard): Promise<void>;
 
   /** One page of the contents that are kept in blobs, by number. */
   abstract contents(query: ContentsQuery): Promise<Content[]>;

@@ -85,6 +85,9 @@ export class InternalRoutes implements InternalAnswer {
         if (claims.body !== 'sealed') throw new CallfsError('INVALID_REQUEST', 'A blob is sent with its seal.');
         const body = unsealed(readBody({ raw: exchange.request }), claims.nonce, this.secret);
         const { size } = await provider.write(key, body, { signal: exchange.signal });
+        // The commit is another node's, so what this one does when it starts again must not depend on it: the sweep's grace is
+        // what keeps the blob until then.
+        await provider.settle?.(key);
         return answerWithHead(exchange, 204, objectSize(size));
       }
       case 'POST':

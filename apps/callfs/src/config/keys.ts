@@ -205,7 +205,7 @@ export const KEYS = {
   ),
   'debug.profiling': key(flag, false, 'Serve `/debug/pprof/` to the superuser: CPU profiles, heap snapshots, traces.'),
   'debug.pause_at': optional(
-    oneOf('staged', 'locked', 'committed', 'before-answer'),
+    oneOf('staged', 'locked', 'copied', 'committed', 'before-answer'),
     'For crash tests: the process stops itself at this step of a write.',
     'off',
   ),

@@ -14,6 +14,7 @@ import { parentNotADirectory } from './parent-errors';
 import { asExisting, asFound, notFound, PathResolver } from './path-resolver';
 import { rootStays } from './removals.service';
 import { checkCondition } from './precondition';
+import { RelocationsService, type WantedPlace } from './relocations.service';
 import type { WriteCondition } from './write-condition';
 import type { WriteOutcome } from './write-outcome';
 
@@ -21,6 +22,8 @@ export interface MoveOptions {
   /** Replace what stands at the destination, as rename(2) does. */
   readonly overwrite: boolean;
   readonly createParents: boolean;
+  /** Where the bytes are to be: they are moved before the name is. */
+  readonly place?: WantedPlace;
   readonly condition?: WriteCondition;
 }
 
@@ -36,12 +39,17 @@ export class MovesService {
     private readonly newNames: NewNamePlanner,
     private readonly commits: CommitRunner,
     private readonly collector: Collector,
+    private readonly relocations: RelocationsService,
     @Inject(FILE_OPERATION_OBSERVER) private readonly observe: FileOperationObserver,
   ) {}
 
   /** rename(2), symbolic links at either end taken as themselves. Every condition of the API's table for PATCH. */
   async move(caller: Caller, source: VirtualPath, destination: VirtualPath, options: MoveOptions): Promise<WriteOutcome> {
     const plan = () => this.plan(caller, source, destination, options);
+    if (options.place) {
+      await plan();
+      await this.relocations.relocate(caller, source, options.place, { follow: false, condition: options.condition });
+    }
     const commit = async (planned: MovePlan, guard: CommitGuard): Promise<WriteOutcome> => {
       const { path, to, replaced } = planned;
       const { inode } = planned.source;

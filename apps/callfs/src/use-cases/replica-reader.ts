@@ -10,7 +10,7 @@ export class ReplicaReader {
 
   /** `BACKEND_UNAVAILABLE` or `PEER_UNAVAILABLE` when no blob can be read. */
   async read(content: Content, options: ReadOptions): Promise<BlobBody> {
-    const [first, ...others] = [...content.replicas].sort((a, b) => this.distance(a) - this.distance(b));
+    const [first, ...others] = this.inOrder(content.replicas);
     if (!first) throw new CallfsError('BACKEND_UNAVAILABLE', 'No backend has this content any more; run "callfs fsck".');
     // By far the most common case: nobody else has it, and nobody is in between.
     if (others.length === 0 && this.providers.isAtHand(first)) return this.open(first, options).catch(notMissing);
@@ -34,6 +34,11 @@ export class ReplicaReader {
       if (found) return found;
     }
     return undefined;
+  }
+
+  /** The one that is best read first, then the next best. */
+  inOrder(replicas: readonly Replica[]): Replica[] {
+    return [...replicas].sort((a, b) => this.distance(a) - this.distance(b));
   }
 
   private distance(replica: Replica): number {

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { UnixAuthorizer } from '@callfs/auth';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 import type { CallfsConfig } from '../config/config';
@@ -18,7 +19,10 @@ import { NewNamePlanner } from './new-name';
 import { PathResolver } from './path-resolver';
 import { Recovery } from './recovery';
 import { ReplicaReader } from './replica-reader';
+import { RelocationsService } from './relocations.service';
 import { RemovalsService } from './removals.service';
+import { ClusterNodes } from './replication/cluster-nodes';
+import { ContentCopier } from './replication/content-copier';
 import { SymlinksService } from './symlinks.service';
 
 const services = [
@@ -33,6 +37,8 @@ const services = [
   SymlinksService,
 ];
 
+type RelocationParts = ConstructorParameters<typeof RelocationsService> extends [...infer Parts, number] ? Parts : never;
+
 /** What callers may ask for: the one door to the data, for every front end. */
 @Module({
   providers: [
@@ -44,6 +50,19 @@ const services = [
       provide: ReplicaReader,
       inject: [StorageProviders],
       useFactory: (providers: StorageProviders) => new ReplicaReader(providers),
+    },
+    {
+      provide: ContentCopier,
+      inject: [MetadataStore, StorageProviders, ReplicaReader],
+      useFactory: (...engines: ConstructorParameters<typeof ContentCopier>) => new ContentCopier(...engines),
+    },
+    {
+      provide: RelocationsService,
+      inject: [
+        ...[MetadataStore, StorageProviders, PathResolver, UnixAuthorizer, DirectoriesService],
+        ...[CommitRunner, Collector, ContentCopier, ClusterNodes, FaultPoints],
+      ],
+      useFactory: (...parts: RelocationParts) => new RelocationsService(...parts, 1),
     },
     {
       provide: FaultPoints,
@@ -73,6 +92,6 @@ const services = [
         new Recovery(store, providers, instanceDiscovery.instanceId),
     },
   ],
-  exports: [...services, Collector, ContentStager],
+  exports: [...services, RelocationsService, Collector, ContentCopier, ContentStager],
 })
 export class UseCasesModule {}

@@ -246,8 +246,8 @@ export class PostgresMetadataStore extends MetadataStore {
     await this.timed('forget', () => this.sessions.change(forget, [json(blobs)]));
   }
 
-  override async changeReplicas(content: ContentId, change: ReplicaChange): Promise<void> {
-    await this.change({ op: 'changeReplicas', content, change, inodes: [] }, undefined);
+  override async changeReplicas(content: ContentId, change: ReplicaChange, guard?: CommitGuard): Promise<void> {
+    await this.change({ op: 'changeReplicas', content, change, inodes: [] }, guard);
   }
 
   override async contents({ after, limit, fewerReplicasThan }: ContentsQuery): Promise<Content[]> {

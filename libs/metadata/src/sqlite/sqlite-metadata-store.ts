@@ -196,8 +196,8 @@ export class SqliteMetadataStore extends MetadataStore {
     return this.change('forget', blobs);
   }
 
-  override changeReplicas(content: ContentId, change: ReplicaChange): Promise<void> {
-    return this.change('changeReplicas', content, change);
+  override changeReplicas(content: ContentId, change: ReplicaChange, guard?: CommitGuard): Promise<void> {
+    return this.change('changeReplicas', content, change, guard);
   }
 
   override async contents({ after, limit, fewerReplicasThan }: ContentsQuery): Promise<Content[]> {

@@ -187,7 +187,7 @@ export class TreeTransactions {
     return limit - left;
   }
 
-  private start(guard: CommitGuard | undefined): void {
+  protected start(guard: CommitGuard | undefined): void {
     this.now = BigInt(Date.now()) * 1_000_000n;
     if (!guard) return;
     this.fences.check(guard);

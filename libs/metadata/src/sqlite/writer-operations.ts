@@ -1,5 +1,5 @@
 import type { ContentId, Replica } from '@callfs/core';
-import type { ReplicaChange } from '../metadata-store';
+import type { CommitGuard, ReplicaChange } from '../metadata-store';
 import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
 import { mend } from '../verification/mend';
@@ -32,7 +32,8 @@ export class WriterOperations extends TreeTransactions {
     return this.contentRows.condemn(blobs);
   }
 
-  changeReplicas(changed: Changed, content: ContentId, change: ReplicaChange): void {
+  changeReplicas(changed: Changed, content: ContentId, change: ReplicaChange, guard?: CommitGuard): void {
+    this.start(guard);
     this.contentRows.changeReplicas(changed, content, change);
   }
 

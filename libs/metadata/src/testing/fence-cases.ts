@@ -40,6 +40,13 @@ export function fenceCases({ open, reopen }: Harness): void {
     ['createSymlink', async (store, guard) => store.createSymlink(await place(store, 'n'), ROOT_OWNED, 'x', guard)],
     ['replaceContent', async (store, guard) => store.replaceContent(await target(store, 'f'), inline('x'), {}, guard)],
     ['setAttributes', async (store, guard) => store.setAttributes(await target(store, 'f'), { uid: 1 }, guard)],
+    [
+      'changeReplicas',
+      async (store, guard) => {
+        const { id } = (await find(store, 'f'))!.content!;
+        return store.changeReplicas(id, { place: { backend: 's3', instanceId: 'node-2' } }, guard);
+      },
+    ],
     ['remove', async (store, guard) => store.remove(await target(store, 'f'), guard)],
     ['removeTree', async (store, guard) => store.removeTree(await target(store, 'd'), null, guard)],
     ['move', async (store, guard) => store.move(await target(store, 'f'), await place(store, 'n'), null, guard)],

@@ -30,14 +30,21 @@ export class PeerProvider extends StorageProvider {
   }
 
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
+    let isTaken = false;
+    const taken = {
+      [Symbol.asyncIterator]: () => {
+        isTaken = true;
+        return body[Symbol.asyncIterator]();
+      },
+    };
     try {
-      const answer = await this.link.send({ method: 'PUT', target: `${this.base}/${key}`, body, ...options });
+      const answer = await this.link.send({ method: 'PUT', target: `${this.base}/${key}`, body: taken, ...options });
       await drained(answer);
       if (answer.objectSize === undefined) throw wrongAnswer('does not say how much it has stored');
       return { key, size: answer.objectSize };
     } catch (error) {
-      // Of a request that broke off at its end nobody knows whether it was done.
-      await this.delete(key).catch(() => undefined);
+      // Of a request that broke off at its end nobody knows whether it was done. One that never began left nothing.
+      if (isTaken) await this.delete(key).catch(() => undefined);
       throw error;
     }
   }

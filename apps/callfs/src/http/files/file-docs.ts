@@ -88,11 +88,16 @@ export const PutDocs = (): MethodDecorator =>
     ErrorResponses(...WRITE_ERRORS, ...UPLOAD_ERRORS),
   );
 
+const PLACE = {
+  backend: { type: 'string', enum: ['localfs', 's3'], description: 'The backend that is to have the bytes' },
+  instance: { type: 'string', description: 'The node that is to have them' },
+};
+
 export const PatchDocs = (): MethodDecorator =>
   applyDecorators(
     shared(
-      'Rename, move, or change attributes',
-      'Exactly one of `name`, `destination` or attributes. A tree moves whole, all or nothing.',
+      'Rename, move, move the bytes, or change attributes',
+      'Exactly one of `name`, `destination`, a place or attributes. A tree moves whole, all or nothing; its bytes file by file.',
     ),
     flag('follow', 'false: change a symbolic link itself'),
     conditions,
@@ -107,10 +112,10 @@ export const PatchDocs = (): MethodDecorator =>
               destination: { type: 'string' },
               overwrite: { type: 'boolean' },
               create_parents: { type: 'boolean' },
-              backend: { type: 'string' },
-              instance: { type: 'string' },
+              ...PLACE,
             },
           },
+          { type: 'object', minProperties: 1, properties: PLACE },
           {
             type: 'object',
             properties: {
@@ -125,7 +130,12 @@ export const PatchDocs = (): MethodDecorator =>
       },
     }),
     entry(200, 'The entry; after a move `{"path": …}`'),
-    ErrorResponses(...WRITE_ERRORS, ...BODY_ERRORS, 'FILE_ALREADY_EXISTS', 'DIRECTORY_NOT_EMPTY', 'IS_A_DIRECTORY'),
+    ErrorResponses(
+      ...WRITE_ERRORS,
+      ...BODY_ERRORS,
+      ...(['FILE_ALREADY_EXISTS', 'DIRECTORY_NOT_EMPTY', 'IS_A_DIRECTORY'] as const),
+      ...(['NODE_NOT_FOUND', 'PEER_UNAVAILABLE', 'BACKEND_UNAVAILABLE'] as const),
+    ),
   );
 
 export const DeleteDocs = (): MethodDecorator =>

@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Patch, Post, Put, Req, Res } from '@nestjs/common';
-import { CallfsError, type VirtualPath } from '@callfs/core';
+import type { VirtualPath } from '@callfs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AttributesService } from '../../use-cases/attributes.service';
 import type { Caller } from '../../use-cases/caller';
@@ -7,6 +7,7 @@ import { CopiesService } from '../../use-cases/copies.service';
 import { DirectoriesService } from '../../use-cases/directories.service';
 import { FilesService } from '../../use-cases/files.service';
 import { MovesService } from '../../use-cases/moves.service';
+import { RelocationsService } from '../../use-cases/relocations.service';
 import { RemovalsService } from '../../use-cases/removals.service';
 import { SymlinksService } from '../../use-cases/symlinks.service';
 import type { WriteOutcome } from '../../use-cases/write-outcome';
@@ -38,6 +39,7 @@ export class FilesController {
     private readonly directories: DirectoriesService,
     private readonly removals: RemovalsService,
     private readonly moves: MovesService,
+    private readonly relocations: RelocationsService,
     private readonly copies: CopiesService,
     private readonly attributes: AttributesService,
     private readonly symlinks: SymlinksService,
@@ -96,7 +98,10 @@ export class FilesController {
       const { path: changed, inode } = await this.attributes.change(caller, path, { ...wanted.changes, follow, condition });
       return sendJson(reply, 200, this.views.view(caller.identity, changed, inode));
     }
-    this.refuseRelocation(wanted);
+    if (wanted.kind === 'relocation') {
+      const { path: where, inode } = await this.relocations.relocate(caller, path, wanted.place, { follow, condition });
+      return sendJson(reply, 200, this.views.view(caller.identity, where, inode));
+    }
     try {
       const moved = await this.moves.move(caller, path, wanted.destination, { ...wanted, condition });
       sendJson(reply, 200, { path: moved.path.toString() });
@@ -158,13 +163,5 @@ export class FilesController {
       ETag: inode.content ? (view.etag ?? undefined) : undefined,
       Location: location,
     });
-  }
-
-  private refuseRelocation({ backend, instance }: { backend?: string; instance?: string }): void {
-    const { local } = this.placement;
-    const elsewhere = (backend ?? local.backend) !== local.backend || (instance ?? local.instanceId) !== local.instanceId;
-    if (!elsewhere) return;
-    const message = `This server has no other backend or instance than "${local.backend}" on "${local.instanceId}" to move bytes to.`;
-    throw new CallfsError('INVALID_REQUEST', message);
   }
 }

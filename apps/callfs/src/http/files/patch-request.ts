@@ -1,6 +1,7 @@
 import { CallfsError, parseRfc3339, VirtualPath, type EpochNs } from '@callfs/core';
 import { z } from 'zod';
 import type { AttributeRequest } from '../../use-cases/attributes.service';
+import type { WantedPlace } from '../../use-cases/relocations.service';
 
 const principal = z.union([z.string().min(1).max(255), z.number().int().min(0)]);
 const time = z.string().transform((text, context): EpochNs | 'now' => {
@@ -14,14 +15,15 @@ const mode = z
   .regex(/^0?[0-7]{1,4}$/, 'expected an octal mode from 0 to 07777, such as "0640"')
   .transform((text) => Number.parseInt(text, 8));
 
+const place = { backend: z.string().min(1).optional(), instance: z.string().min(1).optional() };
 const rename = z.strictObject({ name: z.string(), overwrite: z.boolean().optional() });
 const move = z.strictObject({
   destination: z.string().startsWith('/', 'expected a path that begins with "/"; "name" renames in place'),
   overwrite: z.boolean().optional(),
   create_parents: z.boolean().optional(),
-  backend: z.string().optional(),
-  instance: z.string().optional(),
+  ...place,
 });
+const relocation = z.strictObject(place);
 const attributes = z
   .strictObject({
     mode: mode.optional(),
@@ -32,21 +34,21 @@ const attributes = z
   })
   .refine((body) => Object.keys(body).length > 0, 'nothing to change');
 
-/** What a PATCH asks for: exactly one of the three. */
+/** What a PATCH asks for: exactly one of them. */
 export type PatchRequest =
   | {
       readonly kind: 'move';
       readonly destination: VirtualPath;
       readonly overwrite: boolean;
       readonly createParents: boolean;
-      readonly backend?: string;
-      readonly instance?: string;
+      readonly place?: WantedPlace;
     }
+  | { readonly kind: 'relocation'; readonly place: WantedPlace }
   | { readonly kind: 'attributes'; readonly changes: Omit<AttributeRequest, 'follow' | 'condition'> };
 
 /** Reads the body of a PATCH of `path`. `INVALID_REQUEST`, `INVALID_PATH`. */
 export function readPatch(body: unknown, path: VirtualPath): PatchRequest {
-  const { name, destination } = (typeof body === 'object' ? (body ?? {}) : {}) as { name?: unknown; destination?: unknown };
+  const { name, destination, backend, instance } = (typeof body === 'object' ? (body ?? {}) : {}) as Record<string, unknown>;
   if (name !== undefined && destination !== undefined) throw invalid('give "name" or "destination", not both');
   if (name !== undefined) {
     const { overwrite = false, ...wanted } = parsed(rename, body);
@@ -56,9 +58,11 @@ export function readPatch(body: unknown, path: VirtualPath): PatchRequest {
   }
   if (destination !== undefined) {
     const { overwrite = false, create_parents: createParents = false, ...wanted } = parsed(move, body);
-    const { backend, instance } = wanted;
-    return { kind: 'move', destination: VirtualPath.fromText(wanted.destination), overwrite, createParents, backend, instance };
+    const isPlaced = wanted.backend !== undefined || wanted.instance !== undefined;
+    const where = isPlaced ? { backend: wanted.backend, instance: wanted.instance } : undefined;
+    return { kind: 'move', destination: VirtualPath.fromText(wanted.destination), overwrite, createParents, place: where };
   }
+  if (backend !== undefined || instance !== undefined) return { kind: 'relocation', place: parsed(relocation, body) };
   return { kind: 'attributes', changes: parsed(attributes, body) };
 }
 
@@ -69,7 +73,7 @@ function parsed<T>(schema: z.ZodType<T>, body: unknown): T {
     path.length > 0 ? `"${path.join('.')}": ${message}` : message,
   );
   throw invalid(
-    `${problems.join('; ')}. Send exactly one of {"name"}, {"destination", …} or {"mode", "owner", "group", "mtime", "atime"}`,
+    `${problems.join('; ')}. Send exactly one of {"name"}, {"destination", …}, {"backend", "instance"} or {"mode", "owner", "group", "mtime", "atime"}`,
   );
 }
 
