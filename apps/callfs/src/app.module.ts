@@ -15,6 +15,7 @@ import { identityOptions, openKeyRing, openPrincipalNames } from './composition/
 import { openMetadata, openStorage } from './composition/engines';
 import { linkObserver } from './composition/link-metrics';
 import { leaseStoreOptions, lockingOptions } from './composition/locks';
+import { replicationObserver } from './composition/replication-metrics';
 import { upkeepObserver } from './composition/upkeep-metrics';
 import type { CallfsConfig } from './config/config';
 import { CALLFS_CONFIG, CallfsConfigModule } from './config/config.module';
@@ -36,6 +37,7 @@ import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
 import { UPLOAD_EXPIRY_OBSERVER, type UploadExpiryObserver } from './use-cases/uploads/upload-expiry';
 import { OTHER_NODES } from './use-cases/upkeep/other-nodes';
+import { REPLICATION_OBSERVER } from './use-cases/replication/replication-observer';
 import { UPKEEP_OBSERVER } from './use-cases/upkeep/upkeep-observer';
 
 /** Everything a node is made of, chosen by its configuration. */
@@ -106,9 +108,9 @@ export class AppModule {
         },
         {
           provide: ClusterNodes,
-          inject: [CALLFS_CONFIG, NodeRegistry],
-          useFactory: ({ instanceDiscovery }: CallfsConfig, registry: NodeRegistry) =>
-            new KnownNodes(registry, instanceDiscovery.peerEndpoints),
+          inject: [NodeRegistry, NodeSightings, Peers],
+          useFactory: (registry: NodeRegistry, sightings: NodeSightings, peers: Peers) =>
+            new KnownNodes(registry, sightings, peers, config.instanceDiscovery.peerEndpoints),
         },
         { provide: RequestAuthenticator, useExisting: Authenticator },
         { provide: PrincipalNames, inject: [CALLFS_CONFIG, MetadataStore], useFactory: openPrincipalNames },
@@ -131,6 +133,7 @@ export class AppModule {
             (count) =>
               uploadsExpired.inc(count),
         },
+        { provide: REPLICATION_OBSERVER, inject: [Metrics], useFactory: replicationObserver },
         { provide: UPKEEP_OBSERVER, inject: [Metrics], useFactory: upkeepObserver },
       ],
       exports: [
@@ -143,6 +146,7 @@ export class AppModule {
         BootId,
         KeyRing,
         UPKEEP_OBSERVER,
+        REPLICATION_OBSERVER,
         LINK_OBSERVER,
         UPLOAD_EXPIRY_OBSERVER,
         PrincipalNames,

@@ -120,6 +120,9 @@ export interface StorageConfig {
   readonly orphanGraceMs: number;
   readonly uploadExpiryMs: number;
   /** Per second; 0: off. */
+  readonly replicas: number;
+  readonly replicaGraceMs: number;
+  readonly healRateBytes: number;
   readonly scrubRateBytes: number;
 }
 

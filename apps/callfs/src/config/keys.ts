@@ -157,6 +157,21 @@ export const KEYS = {
     '24h',
     'An upload in parts (tus) to which no byte came for this long is given up.',
   ),
+  'storage.replicas': key(
+    integer(1, 10),
+    1,
+    'Content in blobs is kept this many times: on so many nodes, S3 counting as one. What is small is in the metadata.',
+  ),
+  'storage.replica_grace': key(
+    duration({ minMs: 1000 }),
+    '10m',
+    'A node that is away for longer counts as gone, and what it had is copied to others.',
+  ),
+  'storage.heal_rate_bytes': key(
+    size({ max: Number.MAX_SAFE_INTEGER }),
+    32 * 2 ** 20,
+    'Bytes a second that are copied to have the number of replicas again, in the whole cluster; 0 turns it off.',
+  ),
   'storage.scrub_rate_bytes': key(
     size({ max: Number.MAX_SAFE_INTEGER }),
     4 * 2 ** 20,

@@ -87,6 +87,15 @@ export class Metrics {
     ['status'],
   );
   readonly scrubBytes = counter('callfs_scrub_bytes_total', 'Bytes of content that the scrub has checked.');
+  readonly underReplicated = gauge(
+    'callfs_under_replicated_contents',
+    'Contents with fewer blobs on nodes that answer than storage.replicas asks for, as this node counted last.',
+  );
+  readonly replicaCopies = counter(
+    'callfs_replica_copies_total',
+    'Further blobs of contents that were to be made, by reason (write, heal) and outcome (ok, failed).',
+    ['reason', 'status'],
+  );
   readonly storageBytes = gauge(
     'callfs_storage_bytes',
     'Bytes of the medium below a backend (free, total), and of all content by how it is kept (content: inline, blobs).',

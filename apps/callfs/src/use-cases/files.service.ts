@@ -25,6 +25,7 @@ import { parentNotADirectory } from './parent-errors';
 import { asExisting, followsAtEnd, PathResolver } from './path-resolver';
 import { checkCondition } from './precondition';
 import { ReplicaReader } from './replica-reader';
+import { ContentSpreader } from './replication/content-spreader';
 import type { WriteCondition } from './write-condition';
 import type { WriteOutcome } from './write-outcome';
 
@@ -73,6 +74,7 @@ export class FilesService {
     private readonly stager: ContentStager,
     private readonly commits: CommitRunner,
     private readonly newNames: NewNamePlanner,
+    private readonly spreader: ContentSpreader,
     private readonly faults: FaultPoints,
     @Inject(FILE_OPERATION_OBSERVER) private readonly observe: FileOperationObserver,
   ) {}
@@ -166,9 +168,10 @@ export class FilesService {
     caller: Caller,
     path: VirtualPath,
     terms: WriteTerms,
-    staged: StagedContent,
+    taken: StagedContent,
     first: Plan,
   ): Promise<WriteOutcome> {
+    const staged = this.spreader.concerns(taken) ? await this.spreader.spread(taken, caller) : taken;
     this.faults.reached('staged');
     try {
       const plan = () => this.planUpload(caller, path, terms);

@@ -17,6 +17,7 @@ import { rootStays } from './removals.service';
 import type { ClusterNodes } from './replication/cluster-nodes';
 import type { ContentCopier } from './replication/content-copier';
 import { type BlobPlace } from './replication/content-copier';
+import { isSamePlace } from './replication/replica-places';
 import type { WriteCondition } from './write-condition';
 import type { WriteOutcome } from './write-outcome';
 
@@ -49,6 +50,8 @@ const MAX_ATTEMPTS = 5;
  */
 export class RelocationsService {
   constructor(
+    /** How many blobs a content is to have (`storage.replicas`). */
+    private readonly copies: number,
     private readonly store: MetadataStore,
     private readonly providers: StorageProviders,
     private readonly resolver: PathResolver,
@@ -59,8 +62,6 @@ export class RelocationsService {
     private readonly copier: ContentCopier,
     private readonly nodes: ClusterNodes,
     private readonly faults: FaultPoints,
-    /** How many blobs a content is to have (`storage.replicas`). */
-    private readonly copies: number,
   ) {}
 
   /** `INVALID_REQUEST` for a backend that this node has not, `NODE_NOT_FOUND` for a node that nobody knows. */
@@ -177,8 +178,11 @@ export class RelocationsService {
   ): Promise<Omit<WriteOutcome, 'created'>> {
     const { place, blob } = this.goalOf(content, wanted);
     const before = this.blobPlaceOf(content.backend, content.instanceId);
-    const others = replicas.filter((replica) => !isAt(replica, blob));
-    const oldFirst = [...others.filter((each) => isAt(each, before)), ...others.filter((each) => !isAt(each, before))];
+    const others = replicas.filter((replica) => !isSamePlace(replica, blob));
+    const oldFirst = [
+      ...others.filter((each) => isSamePlace(each, before)),
+      ...others.filter((each) => !isSamePlace(each, before)),
+    ];
     const drop = oldFirst.slice(0, Math.max(0, replicas.length - this.copies));
     await this.store.changeReplicas(content.id, { drop, place }, guard);
     const left = replicas.filter((replica) => !drop.includes(replica));
@@ -226,12 +230,8 @@ export class RelocationsService {
   }
 }
 
-function isAt({ backend, instanceId }: Replica, place: BlobPlace): boolean {
-  return backend === place.backend && instanceId === place.instanceId;
-}
-
 function blobAt(replicas: readonly Replica[], place: BlobPlace): Replica | undefined {
-  return replicas.find((replica) => isAt(replica, place));
+  return replicas.find((replica) => isSamePlace(replica, place));
 }
 
 function unlessNotFound(error: unknown): void {

@@ -23,6 +23,10 @@ import { RelocationsService } from './relocations.service';
 import { RemovalsService } from './removals.service';
 import { ClusterNodes } from './replication/cluster-nodes';
 import { ContentCopier } from './replication/content-copier';
+import { ContentSpreader } from './replication/content-spreader';
+import { Healer } from './replication/healer';
+import { ReplicaPlaces } from './replication/replica-places';
+import { REPLICATION_OBSERVER, type ReplicationObserver } from './replication/replication-observer';
 import { SymlinksService } from './symlinks.service';
 
 const services = [
@@ -37,7 +41,7 @@ const services = [
   SymlinksService,
 ];
 
-type RelocationParts = ConstructorParameters<typeof RelocationsService> extends [...infer Parts, number] ? Parts : never;
+type RelocationParts = ConstructorParameters<typeof RelocationsService> extends [number, ...infer Parts] ? Parts : never;
 
 /** What callers may ask for: the one door to the data, for every front end. */
 @Module({
@@ -59,10 +63,45 @@ type RelocationParts = ConstructorParameters<typeof RelocationsService> extends 
     {
       provide: RelocationsService,
       inject: [
-        ...[MetadataStore, StorageProviders, PathResolver, UnixAuthorizer, DirectoriesService],
+        ...[CALLFS_CONFIG, MetadataStore, StorageProviders, PathResolver, UnixAuthorizer, DirectoriesService],
         ...[CommitRunner, Collector, ContentCopier, ClusterNodes, FaultPoints],
       ],
-      useFactory: (...parts: RelocationParts) => new RelocationsService(...parts, 1),
+      useFactory: ({ storage }: CallfsConfig, ...parts: RelocationParts) => new RelocationsService(storage.replicas, ...parts),
+    },
+    {
+      provide: ReplicaPlaces,
+      inject: [StorageProviders, ClusterNodes],
+      useFactory: (...from: ConstructorParameters<typeof ReplicaPlaces>) => new ReplicaPlaces(...from),
+    },
+    {
+      provide: ContentSpreader,
+      inject: [StorageProviders, ContentCopier, ReplicaPlaces, CALLFS_CONFIG, REPLICATION_OBSERVER],
+      useFactory: (
+        providers: StorageProviders,
+        copier: ContentCopier,
+        places: ReplicaPlaces,
+        { storage }: CallfsConfig,
+        observe: ReplicationObserver,
+      ) => new ContentSpreader(providers, copier, places, storage.replicas, observe),
+    },
+    {
+      provide: Healer,
+      inject: [
+        ...[MetadataStore, ClusterNodes, ContentCopier, ReplicaPlaces, Collector],
+        ...[CALLFS_CONFIG, REPLICATION_OBSERVER],
+      ],
+      useFactory: (
+        store: MetadataStore,
+        nodes: ClusterNodes,
+        copier: ContentCopier,
+        places: ReplicaPlaces,
+        collector: Collector,
+        { storage }: CallfsConfig,
+        observe: ReplicationObserver,
+      ) => {
+        const options = { copies: storage.replicas, graceMs: storage.replicaGraceMs, rateBytes: storage.healRateBytes };
+        return new Healer(store, nodes, copier, places, collector, options, observe);
+      },
     },
     {
       provide: FaultPoints,

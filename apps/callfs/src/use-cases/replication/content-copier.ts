@@ -7,13 +7,14 @@ import type { ReplicaReader } from '../replica-reader';
 /** A backend of a node, or one that all nodes share: then `instanceId` is empty. */
 export type BlobPlace = Pick<Replica, 'backend' | 'instanceId'>;
 
+/** What has to be known of a content to copy it, be it committed or not. */
+export type CopiedContent = Pick<Content, 'size' | 'sha256' | 'replicas'>;
+
 export interface CopyOptions {
   readonly signal?: AbortSignal;
   readonly actingFor?: ActingUser;
   /** Waits after so many bytes, for as long as a rate asks. */
   readonly pace?: (bytes: number) => Promise<void>;
-  /** Blobs that are not to be read. */
-  readonly except?: readonly Replica[];
 }
 
 /**
@@ -32,12 +33,10 @@ export class ContentCopier {
    * A new blob of `content` at `place`, which the metadata does not know yet. On failure nothing remains:
    * `PEER_UNAVAILABLE`, `BACKEND_UNAVAILABLE`, `INSUFFICIENT_STORAGE`.
    */
-  async stage(content: Content, place: BlobPlace, options: CopyOptions = {}): Promise<Replica> {
-    const { except = [] } = options;
+  async stage(content: CopiedContent, place: BlobPlace, options: CopyOptions = {}): Promise<Replica> {
     const replica = { backend: place.backend, instanceId: place.instanceId, key: newStorageKey() };
     let failure: unknown = new CallfsError('BACKEND_UNAVAILABLE', 'No blob of this content can be read; run "callfs fsck".');
     for (const source of this.reader.inOrder(content.replicas)) {
-      if (except.some(({ key }) => key === source.key)) continue;
       const reading = new Reading();
       try {
         await this.providers.at(replica).write(replica.key, this.checked(source, content, reading, options), {
@@ -98,7 +97,7 @@ export class ContentCopier {
 
   private async *checked(
     source: Replica,
-    { size, sha256 }: Content,
+    { size, sha256 }: CopiedContent,
     reading: Reading,
     { signal, actingFor, pace }: CopyOptions,
   ): AsyncGenerator<Buffer> {

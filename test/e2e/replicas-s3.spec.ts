@@ -1,0 +1,55 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { must } from '../support/fixture';
+import { patternBytes, sha256 } from '../support/random';
+import { TestBucket } from '../support/s3-bucket';
+import { startServer, type TestServer } from '../support/server';
+import { storedFiles } from '../support/storage-root';
+import { findings } from '../upkeep/events';
+
+/** `storage.replicas: 2` of one node alone: on its disk and in the bucket, wherever content goes first. */
+let bucket: TestBucket;
+let server: TestServer;
+
+beforeAll(async () => {
+  bucket = await TestBucket.start();
+  const { bucketName, endpoint, region, accessKey, secretKey } = bucket.options();
+  const s3 = { bucket_name: bucketName, endpoint, region, access_key: accessKey, secret_key: secretKey };
+  const storage = { replicas: 2, replica_grace: '1s', collect_grace: '0s' };
+  server = await startServer({ config: { backend: { s3 }, storage } });
+});
+afterAll(async () => {
+  await server?.stop();
+  await server?.remove();
+  await bucket?.stop();
+});
+
+const blobs = async (): Promise<number[]> => [(await storedFiles(server.dataDir)).blobs.length, (await bucket.blobs()).length];
+
+it.each(['localfs', 's3'])('content that goes to %s is at the other place as well', async (backend) => {
+  await server.restart({ CALLFS_BACKEND_DEFAULT_BACKEND: backend });
+  const before = await blobs();
+  const content = patternBytes(1, 300_000);
+  await must(server.client().put(`/on-${backend}`, content));
+  expect(await blobs()).toEqual(before.map((count) => count + 1));
+  expect((await server.client().head(`/on-${backend}`)).header('x-callfs-backend-type')).toBe(backend);
+  expect(sha256((await server.client().get(`/on-${backend}`)).body)).toBe(sha256(content));
+  await expect.poll(async () => (await storedFiles(server.dataDir)).staging, { timeout: 5_000 }).toEqual([]);
+});
+
+it('C6 what the disk has lost is read from the bucket, and fsck makes it anew', async () => {
+  for (const blob of (await storedFiles(server.dataDir)).blobs) await rm(join(server.dataDir, 'blobs', blob));
+  for (const path of ['/on-localfs', '/on-s3'])
+    expect(sha256((await must(server.client().get(path))).body)).toBe(sha256(patternBytes(1, 300_000)));
+  const found = await findings(server.client(), 'POST', '/v1/admin/fsck');
+  expect(found.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['blob_missing repaired', 'blob_missing repaired']);
+  expect(await blobs()).toEqual([2, 2]);
+});
+
+it('a content that has one blob alone gets the other in the background', async () => {
+  await server.restart({ CALLFS_STORAGE_REPLICAS: '1', CALLFS_BACKEND_DEFAULT_BACKEND: 'localfs' });
+  await must(server.client().put('/single', patternBytes(2, 200_000)));
+  await server.restart();
+  await expect.poll(blobs, { timeout: 20_000, interval: 100 }).toEqual([3, 3]);
+});
