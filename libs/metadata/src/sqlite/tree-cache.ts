@@ -22,10 +22,12 @@ export class TreeCache {
   private readonly names: LRUCache<string, InodeId>;
   private readonly inodes: LRUCache<InodeId, Inode>;
   private readonly data: LRUCache<ContentId, Buffer>;
+  /** Which of the inodes here have a content: nearly always one. */
+  private readonly holders = new Map<ContentId, InodeId | Set<InodeId>>();
 
   constructor({ entries, bytes }: CacheSizes) {
     this.names = new LRUCache({ max: entries });
-    this.inodes = new LRUCache({ max: entries });
+    this.inodes = new LRUCache({ max: entries, dispose: (inode, id) => this.releases(inode, id) });
     this.data = new LRUCache({ maxSize: bytes, sizeCalculation: (buffer) => buffer.length + 64 });
   }
 
@@ -48,6 +50,7 @@ export class TreeCache {
 
   keepInode(inode: Inode): void {
     this.inodes.set(inode.id, inode);
+    if (inode.content) this.holds(inode.content.id, inode.id);
   }
 
   keepData(content: ContentId, data: Buffer): void {
@@ -59,7 +62,6 @@ export class TreeCache {
   }
 
   apply(changes: readonly Change[]): void {
-    const moved = new Set<ContentId>();
     for (const change of changes) {
       switch (change[0]) {
         case 'name':
@@ -71,7 +73,7 @@ export class TreeCache {
         case 'touched': {
           const [, id, version, nlink, time] = change;
           const known = this.inodes.peek(id);
-          if (known?.version === version - 1) this.inodes.set(id, { ...known, version, nlink, mtimeNs: time, ctimeNs: time });
+          if (known?.version === version - 1) this.keepInode({ ...known, version, nlink, mtimeNs: time, ctimeNs: time });
           else if (known && known.version < version) this.inodes.delete(id);
           break;
         }
@@ -85,11 +87,10 @@ export class TreeCache {
           this.clear();
           break;
         case 'content moved':
-          moved.add(change[1]);
+          this.dropHolders(change[1]);
           break;
       }
     }
-    if (moved.size > 0) this.dropHolders(moved);
   }
 
   /** When what was committed cannot be known, or is more than can be told. */
@@ -99,14 +100,30 @@ export class TreeCache {
     this.data.clear();
   }
 
-  /** Rare, so which inodes have a content is searched for and not kept. */
-  private dropHolders(contents: ReadonlySet<ContentId>): void {
-    for (const [id, { content }] of [...this.inodes.entries()]) if (content && contents.has(content.id)) this.inodes.delete(id);
+  private dropHolders(content: ContentId): void {
+    const holders = this.holders.get(content);
+    if (holders === undefined) return;
+    for (const id of typeof holders === 'number' ? [holders] : [...holders]) this.inodes.delete(id);
+  }
+
+  private holds(content: ContentId, id: InodeId): void {
+    const holders = this.holders.get(content);
+    if (holders === undefined) this.holders.set(content, id);
+    else if (typeof holders !== 'number') holders.add(id);
+    else if (holders !== id) this.holders.set(content, new Set([holders, id]));
+  }
+
+  /** Told of every inode that leaves, or makes room for a newer state of itself. */
+  private releases({ content }: Inode, id: InodeId): void {
+    if (!content) return;
+    const holders = this.holders.get(content.id);
+    if (holders === id) this.holders.delete(content.id);
+    else if (holders instanceof Set && holders.delete(id) && holders.size === 0) this.holders.delete(content.id);
   }
 
   private refresh(inode: Inode): void {
     const known = this.inodes.peek(inode.id);
-    if (known && known.version < inode.version) this.inodes.set(inode.id, inode);
+    if (known && known.version < inode.version) this.keepInode(inode);
   }
 }
 
