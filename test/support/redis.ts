@@ -19,6 +19,8 @@ export interface RedisServerOptions {
   readonly user?: { readonly name: string; readonly password: string };
   /** Speak TLS alone, with a certificate for 127.0.0.1 of its own. */
   readonly tls?: boolean;
+  /** Be a sentinel for the master at this port of 127.0.0.1, which it calls `mymaster`. */
+  readonly watches?: { readonly port: number; readonly password?: string };
   /** More lines of `redis.conf`. */
   readonly config?: readonly string[];
 }
@@ -98,12 +100,13 @@ export class RedisServer {
   }
 
   private async begin(): Promise<void> {
-    const child = spawn('redis-server', [join(this.directory, 'redis.conf')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const mode = this.options.watches ? ['--sentinel'] : [];
+    const child = spawn('redis-server', [join(this.directory, 'redis.conf'), ...mode], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => (this.log += text));
     const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!/Ready to accept connections[^]*$/.test(this.log)) {
+    while (!/Ready to accept connections|\+monitor master/.test(this.log)) {
       if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Redis did not start.\n${this.log.slice(-2000)}`);
       await delay(10);
     }
@@ -111,7 +114,8 @@ export class RedisServer {
   }
 
   private configuration(): string {
-    const { password, user, tls, config = [] } = this.options;
+    const { password, user, tls, watches, config = [] } = this.options;
+    if (watches) return sentinelConfiguration(this.port, this.directory, watches);
     return [
       'bind 127.0.0.1',
       ...(tls ? [`tls-port ${this.port}`, 'port 0', 'tls-auth-clients no'] : [`port ${this.port}`]),
@@ -125,4 +129,22 @@ export class RedisServer {
       '',
     ].join('\n');
   }
+}
+
+/** One that decides alone, and soon. */
+function sentinelConfiguration(
+  port: number,
+  directory: string,
+  { port: master, password }: { port: number; password?: string },
+): string {
+  return [
+    'bind 127.0.0.1',
+    `port ${port}`,
+    `dir ${directory}`,
+    `sentinel monitor mymaster 127.0.0.1 ${master} 1`,
+    'sentinel down-after-milliseconds mymaster 500',
+    'sentinel failover-timeout mymaster 5000',
+    ...(password === undefined ? [] : [`sentinel auth-pass mymaster ${password}`]),
+    '',
+  ].join('\n');
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Cluster, type Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { LeaseStore, type Busy, type Claim, type FenceRange, type Granted, type Lease } from '../lease-store';
 import { WakeUps } from '../wake-ups';
+import { FailoverWatch } from './failover-watch';
 import { assertFit } from './redis-fitness';
 import { leaseOf, type LeaseReply } from './redis-lease';
 import { HELD_KEY, LOCK_PREFIX, RedisKeys, type KeyGroup } from './redis-keys';
@@ -40,6 +41,7 @@ export class RedisLeaseStore extends LeaseStore {
   private readonly link: RedisLink;
   private readonly subscriber: RedisClient;
   private readonly keys: RedisKeys;
+  private failovers: FailoverWatch | undefined;
   private readonly channel = `callfs:locks:wake:${randomUUID()}`;
   private readonly wakeUps = new WakeUps();
   private clearedListener: (id: string) => void = () => undefined;
@@ -61,6 +63,8 @@ export class RedisLeaseStore extends LeaseStore {
       const { host, port } = node.options;
       assertFit(await this.link.call(() => node.info()), `${host}:${port}`);
     }
+    const { client } = this.link;
+    if (client instanceof Redis) this.failovers = new FailoverWatch(client);
     // Those who are not woken ask again anyway: nothing waits for this connection.
     this.subscriber.on('ready', () => void this.subscriber.subscribe(this.channel).catch(() => undefined));
     this.subscriber.connect().catch(() => undefined);
@@ -166,6 +170,7 @@ export class RedisLeaseStore extends LeaseStore {
   }
 
   override async close(): Promise<void> {
+    this.failovers?.close();
     this.subscriber.disconnect();
     this.link.close();
   }
