@@ -1,8 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** A TCP line to a server on this machine that can go silent, as networks do: nothing is closed, nothing arrives. */
+/**
+ * A TCP line to a server on this machine that can go silent, as networks do: nothing is closed, nothing arrives. Or what
+ * arrives comes late.
+ */
 export class SeverableLine {
+  /** What comes in is on its way for so long, either way. */
+  delayMs = 0;
   private readonly sockets = new Set<Socket>();
   private isCut = false;
 
@@ -19,7 +25,11 @@ export class SeverableLine {
       ] as const) {
         line.sockets.add(socket);
         if (line.isCut) socket.pause();
-        socket.on('data', (chunk) => void other.write(chunk));
+        let before = Promise.resolve();
+        socket.on('data', (chunk) => {
+          const late = delay(line.delayMs);
+          before = before.then(() => late).then(() => void other.write(chunk));
+        });
         if (line.isCut) socket.pause();
         socket.on('error', () => undefined);
         socket.once('close', () => {

@@ -10,7 +10,25 @@ export function explainLocks(redis: Redis, causes: readonly NativeCause[], cause
   const addresses = redis.sentinels.length > 0 ? redis.sentinels : redis.addresses;
   const where = `Redis at ${addresses.join(', ')}`;
   const [host = '', port = ''] = splitAddress(addresses[0] ?? '');
-  const test = `Test it with: redis-cli -h ${host} -p ${port} ping`;
+  const cli = `redis-cli${redis.tls ? ' --tls' : ''} -h ${host} -p ${port}`;
+  for (const { message } of causes) {
+    if (UNTRUSTED.test(message))
+      return new StartupError({
+        kind: 'locks',
+        key: 'dlm.redis_tls',
+        reason: `the certificate of ${where} is not trusted: ${message}`,
+        next: 'Name the authority that has signed it: NODE_EXTRA_CA_CERTS=FILE.',
+        cause,
+      });
+    if (UNKNOWN_MASTER.test(message))
+      return new StartupError({
+        kind: 'locks',
+        key: 'dlm.redis_sentinel_master',
+        reason: `the sentinels at ${addresses.join(', ')} know no master "${redis.sentinelMaster}"`,
+        next: `Set it to what they call it: ${cli} sentinel masters`,
+        cause,
+      });
+  }
   for (const { message } of causes) {
     const known = REPLIES.find(([pattern]) => pattern.test(message));
     if (known) {
@@ -21,9 +39,14 @@ export function explainLocks(redis: Redis, causes: readonly NativeCause[], cause
   }
   const why = unreachable(causes) ?? silence(causes);
   if (why === undefined) return undefined;
-  const next = `Check that it runs and that the address is right. ${test}`;
+  const speaks = redis.tls ? 'speaks TLS there' : 'wants no TLS (dlm.redis_tls)';
+  const next = `Check that it runs, that the address is right and that it ${speaks}. Test it with: ${cli} ping`;
   return new StartupError({ kind: 'dependency', key, reason: `cannot connect to ${where}: ${why}`, next, cause });
 }
+
+/** What OpenSSL and Node.js say of a certificate that they do not accept. */
+const UNTRUSTED = /certificate|altnames/i;
+const UNKNOWN_MASTER = /No such master with that name/;
 
 /** What Redis answers, the key that it hangs on (empty: it may pass by itself), what it means and what to do. */
 const REPLIES: readonly (readonly [RegExp, string, string, string])[] = [
