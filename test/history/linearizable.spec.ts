@@ -11,7 +11,7 @@ const at = (calledAt: number, returnedAt: number, operation: RegisterOperation):
 });
 const read = (saw: RegisterState): RegisterOperation => ({ kind: 'read', saw });
 const write = (value: string): RegisterOperation => ({ kind: 'write', value });
-const swap = (expected: RegisterState, value: string, done = true): RegisterOperation => ({
+const swap = (expected: RegisterState, value: RegisterState, done = true): RegisterOperation => ({
   kind: 'swap',
   expected,
   value,
@@ -31,6 +31,12 @@ it.each<[string, HistoryEntry[]]>([
   ['a write of unknown outcome that was seen late', [at(0, Infinity, write('a')), at(1, 2, read(null)), at(50, 60, read('a'))]],
   ['a removal of unknown outcome', [at(0, 1, write('a')), at(2, Infinity, remove()), at(3, 4, read('a')), at(5, 6, read(null))]],
   ['a removal of unknown outcome that never happened', [at(0, 1, write('a')), at(2, Infinity, remove()), at(3, 4, read('a'))]],
+  ['a value that was moved away', [at(0, 1, write('a')), at(2, 5, swap('a', null)), at(3, 4, read('a')), at(6, 7, read(null))]],
+  [
+    'a move of unknown outcome',
+    [at(0, 1, write('a')), at(2, Infinity, swap('a', null)), at(3, 4, read('a')), at(5, 6, read(null))],
+  ],
+  ['a move of what was replaced', [at(0, 1, write('a')), at(2, 3, write('b')), at(4, 5, swap('a', null, false))]],
 ])('explains %s', (_what, history) => {
   expect(explainRegister(history)).toBeUndefined();
 });
@@ -44,6 +50,9 @@ it.each<[string, HistoryEntry[]]>([
   ['a refusal without a reason', [at(0, 1, write('a')), at(2, 3, swap('a', 'b', false))]],
   ['a value from nowhere', [at(0, 1, read('x'))]],
   ['a removal of nothing', [at(0, 1, remove())]],
+  ['a value that was moved away and is still there', [at(0, 1, write('a')), at(2, 3, swap('a', null)), at(4, 5, read('a'))]],
+  ['a value that was moved away twice', [at(0, 1, write('a')), at(2, 5, swap('a', null)), at(2, 5, swap('a', null))]],
+  ['a move that arrived nowhere', [at(0, 1, write('moved')), at(2, 3, read(null))]],
   [
     'a write of unknown outcome seen, then unseen',
     [at(0, 1, write('a')), at(2, Infinity, write('b')), at(3, 4, read('b')), at(5, 6, read('a'))],

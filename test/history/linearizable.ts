@@ -15,8 +15,8 @@ export type RegisterOperation =
   | { readonly kind: 'read'; readonly saw: RegisterState }
   /** `value` is written by this operation alone. */
   | { readonly kind: 'write'; readonly value: string }
-  /** Written only where the state is `expected`; `done` false: it was not. */
-  | { readonly kind: 'swap'; readonly expected: RegisterState; readonly value: string; readonly done: boolean }
+  /** Written (removed, for null) only where the state is `expected`; `done` false: it was not. */
+  | { readonly kind: 'swap'; readonly expected: RegisterState; readonly value: RegisterState; readonly done: boolean }
   | { readonly kind: 'delete'; readonly done: boolean };
 
 export interface HistoryEntry {
@@ -69,10 +69,11 @@ function decided(history: readonly HistoryEntry[]): HistoryEntry[] {
     if (entry.returnedAt !== Infinity) return [entry];
     const { operation } = entry;
     if (operation.kind === 'read') return [];
-    const seen = operation.kind === 'delete' ? undefined : firstSeen.get(operation.value);
+    if (operation.kind === 'delete' || operation.value === null) return [entry];
+    const seen = firstSeen.get(operation.value);
     if (seen !== undefined) return [{ ...entry, returnedAt: seen }];
     // What nobody ever saw is as good as anything else that nobody saw.
-    if (operation.kind === 'delete' || named.has(operation.value)) return [entry];
+    if (named.has(operation.value)) return [entry];
     return [{ ...entry, operation: { ...operation, value: UNSEEN } }];
   });
 }

@@ -14,6 +14,10 @@ export interface WorkloadOptions {
   readonly sizes: readonly number[];
 }
 
+/** How long a client waits that was refused, and one that found nobody: a node that starts needs the processor more. */
+const REFUSED_MS = 20;
+const AWAY_MS = 150;
+
 /** A value as it stands in a file: its name, and bytes that only that name leads to. */
 export function valueBytes(value: string, size: number): Buffer {
   const line = Buffer.from(`${value}\n`);
@@ -33,8 +37,11 @@ export function valueOf(bytes: Buffer): string {
 }
 
 /**
- * Clients that read, write, replace by condition, create and remove the same few files through any node, for as long as they are let. What
- * each did and saw is kept by file; an answer that says nothing of the outcome (none, or a 5xx) leaves it open.
+ * Clients that read, write, replace by condition, create, rename and remove the same few files through any node, for as long as they are let.
+ * What each did and saw is kept by file; an answer that says nothing of the outcome (none, or a 5xx) leaves it open.
+ *
+ * A rename is two operations at the same time: its value leaves one file and is written to another. A value comes to a file
+ * once only, so that whoever sees it there knows by which operation.
  */
 export class Workload {
   /** By file. */
@@ -47,6 +54,8 @@ export class Workload {
   private watchers: { readonly at: number; readonly resolve: () => void }[] = [];
   /** The tag of each value that some client has seen with it. */
   private readonly tags = new Map<string, string>();
+  /** Which values have come to which files, or may have. */
+  private readonly written = new Set<string>();
   private readonly running: Promise<void>[] = [];
 
   constructor(private readonly options: WorkloadOptions) {
@@ -67,13 +76,20 @@ export class Workload {
     return new Promise((resolve) => this.watchers.push({ at: this.definite + operations, resolve }));
   }
 
-  /** One more read, by a client that does nothing else. */
+  /** One more read through each node, by a client that does nothing else: now everything has to be there. */
   async readOnce(file: string): Promise<void> {
-    const http = new Client(this.options.urls[0] as () => string, this.options.key);
-    const calledAt = performance.now();
-    const answer = await http.get(file);
-    const { operation } = this.judged({ kind: 'read', saw: null }, answer, 0);
-    this.histories.get(file)?.push({ operation, calledAt, returnedAt: performance.now(), client: 'last reader' });
+    for (const url of this.options.urls) {
+      const http = new Client(url, this.options.key);
+      for (let known = false; !known;) {
+        const calledAt = performance.now();
+        const answer = await http.get(file);
+        const read = this.judged({ kind: 'read', saw: null }, answer, 0);
+        known = read.known;
+        if (known) this.record(file, read.operation, calledAt, performance.now(), 'last reader');
+        // A node that has just come back is known to the others in a moment.
+        else await delay(100);
+      }
+    }
   }
 
   /** Changes whose outcome nobody knows: they were under way when something broke. */
@@ -99,11 +115,22 @@ export class Workload {
     const { random, names, urls, key, sizes } = this.options;
     const file = names[random(names.length)] as string;
     const http = new Client(urls[random(urls.length)] as () => string, key);
+    const known = seen.get(file);
+    const kind = random(11);
+    if (kind === 10) {
+      const destination = names[random(names.length)] as string;
+      if (
+        typeof known === 'string' &&
+        this.tags.has(known) &&
+        destination !== file &&
+        !this.written.has(`${destination} ${known}`)
+      )
+        return this.rename(client, http, file, destination, known, seen);
+    }
     const value = `v${++this.values}`;
     const bytes = valueBytes(value, sizes[random(sizes.length)] as number);
-    const known = seen.get(file);
+    this.written.add(`${file} ${value}`);
     const calledAt = performance.now();
-    const kind = random(10);
     let operation: RegisterOperation;
     let answer: Answer | undefined;
     let neverSent = false;
@@ -130,11 +157,9 @@ export class Workload {
     }
     const returnedAt = performance.now();
     this.count(operation.kind, answer);
-    if (neverSent || hasDoneNothing(answer)) return void (await delay(20));
+    if (neverSent || hasDoneNothing(answer)) return void (await delay(neverSent ? AWAY_MS : REFUSED_MS));
     const entry = this.judged(operation, answer, bytes.length);
-    this.histories
-      .get(file)
-      ?.push({ operation: entry.operation, calledAt, returnedAt: entry.known ? returnedAt : Infinity, client });
+    this.record(file, entry.operation, calledAt, entry.known ? returnedAt : Infinity, client);
     if (entry.known) {
       this.note();
       const { operation: done } = entry;
@@ -142,8 +167,56 @@ export class Workload {
       else if (done.kind === 'write' || (done.kind === 'swap' && done.done)) seen.set(file, done.value);
     } else {
       // Whatever refused it needs a moment, and a client that is refused at once would do nothing else.
-      await delay(20);
+      await delay(REFUSED_MS);
     }
+  }
+
+  private async rename(
+    client: string,
+    http: Client,
+    from: string,
+    to: string,
+    value: string,
+    seen: Map<string, RegisterState>,
+  ): Promise<void> {
+    this.written.add(`${to} ${value}`);
+    const calledAt = performance.now();
+    let answer: Answer | undefined;
+    let neverSent = false;
+    await http.patch(from, { destination: to, overwrite: true }, { 'If-Match': this.tags.get(value) }).then(
+      (given) => (answer = given),
+      (error: NodeJS.ErrnoException) => (neverSent = error.code === 'ECONNREFUSED'),
+    );
+    const returnedAt = performance.now();
+    this.count('rename', answer);
+    if (neverSent || hasDoneNothing(answer)) return void (await delay(neverSent ? AWAY_MS : REFUSED_MS));
+    const status = answer?.status ?? 0;
+    const leaves = { kind: 'swap', expected: value, value: null } as const;
+    switch (status) {
+      case 200:
+        this.record(from, { ...leaves, done: true }, calledAt, returnedAt, client);
+        this.record(to, { kind: 'write', value }, calledAt, returnedAt, client);
+        seen.set(from, null);
+        seen.set(to, value);
+        return this.note();
+      case 412:
+        this.record(from, { ...leaves, done: false }, calledAt, returnedAt, client);
+        seen.delete(from);
+        return this.note();
+      case 404:
+        this.record(from, { kind: 'read', saw: null }, calledAt, returnedAt, client);
+        seen.set(from, null);
+        return this.note();
+      default:
+        if (status !== 0 && status < 500) throw new Error(`A rename was answered ${answer?.outcome}: ${answer?.text}`);
+        this.record(from, { ...leaves, done: true }, calledAt, Infinity, client);
+        this.record(to, { kind: 'write', value }, calledAt, Infinity, client);
+        await delay(REFUSED_MS);
+    }
+  }
+
+  private record(file: string, operation: RegisterOperation, calledAt: number, returnedAt: number, client: string): void {
+    this.histories.get(file)?.push({ operation, calledAt, returnedAt, client });
   }
 
   /** What an answer says of an operation, and whether it says anything. */
@@ -170,7 +243,7 @@ export class Workload {
           throw new Error(`A ${operation.kind} was answered ${answer.outcome}: ${answer.text}`);
         const entry = answer.json as { size: number };
         if (entry.size !== size) throw new Error(`${size} bytes were sent and ${entry.size} acknowledged.`);
-        if (tag !== undefined) this.learn(operation.value, tag);
+        if (tag !== undefined && operation.value !== null) this.learn(operation.value, tag);
         return { operation, known: true };
       }
       case 'delete': {
