@@ -89,6 +89,24 @@ it('of two nodes that have a content, one that does not answer is asked last', a
   cluster.way(3).fault = () => undefined;
 });
 
+it('N3 of two nodes that have a content, one that sends other bytes is passed over', async () => {
+  const content = patternBytes(4, 200_000);
+  await putOn(cluster, '/twice-again', content, 2, 3);
+  const wrong = async () => {
+    const { text } = await cluster.node(1).client().request('GET', '/metrics');
+    return Number(/operation="read",status="wrong"\} (\d+)/.exec(text)?.[1] ?? 0);
+  };
+  const before = await wrong();
+  // Whichever of them is asked first.
+  for (const liar of [2, 3]) {
+    cluster.way(liar).fault = ({ path }) =>
+      path.startsWith('/internal/v1/blobs/') ? { rewrite: (chunk) => Buffer.alloc(chunk.length, liar) } : undefined;
+    expect((await must(cluster.node(1).client().get('/twice-again'))).body.equals(content)).toBe(true);
+    cluster.way(liar).fault = () => undefined;
+  }
+  expect(await wrong()).toBe(before + 1);
+});
+
 it('pings are counted, and not written into the access log', async () => {
   const { text } = await cluster.node(1).client().request('GET', '/metrics');
   expect(text).toMatch(/^callfs_cross_server_operations_total\{operation="ping",status="ok"\} [1-9]/m);

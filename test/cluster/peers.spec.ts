@@ -4,22 +4,22 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../support/fixture';
 import type { Client } from '../support/client';
-import { startTwoNodes, type TwoNodes } from './two-nodes';
+import { TestCluster } from '../support/cluster';
 
 const MIB = 1024 * 1024;
-let nodes: TwoNodes;
+let cluster: TestCluster;
 let east: Client;
 let west: Client;
 
 beforeAll(async () => {
-  nodes = await startTwoNodes();
-  east = nodes.east.client();
-  west = nodes.west.client();
+  cluster = await TestCluster.start({ nodes: 2, proxied: true });
+  east = cluster.node(1).client();
+  west = cluster.node(2).client();
 });
 afterEach(() => {
-  nodes.toWest.fault = () => undefined;
+  cluster.way(2).fault = () => undefined;
 });
-afterAll(() => nodes?.stop());
+afterAll(() => cluster?.stop());
 
 const content = (size: number, seed: number): Buffer => {
   const bytes = Buffer.alloc(size);
@@ -52,7 +52,7 @@ describe('what was written on one node is read on the other', () => {
       'x-callfs-backend-type',
     ])
       expect([name, here.header(name)]).toEqual([name, there.header(name)]);
-    expect(here.header('x-callfs-instance-id')).toBe('west');
+    expect(here.header('x-callfs-instance-id')).toBe('node-2');
     expect(here.header('repr-digest')).toBe(`sha-256=:${digest(large)}:`);
     expect((await east.head('/large')).header('content-length')).toBe(String(large.length));
   });
@@ -99,20 +99,20 @@ describe('what was written on one node is read on the other', () => {
     expect(json).toMatchObject({
       error: 'Resource exists on another server',
       existing_path: '/report.docx',
-      instance_id: 'west',
+      instance_id: 'node-2',
       backend_type: 'localfs',
       suggestion: 'File already exists on another server. Use PUT to update it.',
-      update_url: `${nodes.east.url}/v1/files/report.docx`,
+      update_url: `${cluster.node(1).url}/v1/files/report.docx`,
     });
   });
 
   it('writes the user and no secret into the log of the other node', async () => {
-    const said = nodes.west.output.length;
+    const said = cluster.node(2).output.length;
     await must(west.put('/shared', content(20_000, 5)));
     await must(west.patch('/shared', { mode: '0644' }));
-    await must(nodes.east.client('alice').get('/shared'));
-    await nodes.west.waitFor(/"path":"\/internal\/v1\/blobs\/localfs\/[0-9a-f]{32}","status":200[^\n]*"user":"alice"/, said);
-    expect(nodes.west.output).not.toContain('x-callfs-peer-signature');
+    await must(cluster.node(1).client('alice').get('/shared'));
+    await cluster.node(2).waitFor(/"path":"\/internal\/v1\/blobs\/localfs\/[0-9a-f]{32}","status":200[^\n]*"user":"alice"/, said);
+    expect(cluster.node(2).output).not.toContain('x-callfs-peer-signature');
   });
 });
 
@@ -125,7 +125,7 @@ describe('N3 a peer that fails', () => {
   });
 
   it('black-holed: 502 in under two seconds, and nothing else suffers', async () => {
-    nodes.toWest.fault = ({ path }) => (blobs(path) ? 'silence' : undefined);
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? 'silence' : undefined);
     const since = performance.now();
     const answer = await east.get('/on-west');
     expect(answer.outcome).toBe('502 PEER_UNAVAILABLE');
@@ -135,11 +135,52 @@ describe('N3 a peer that fails', () => {
   });
 
   it.each(['/on-west', '/on-west with a range'])('dying mid-stream breaks the transfer: %s', async (what) => {
-    nodes.toWest.fault = ({ path }) => (blobs(path) ? { cutAfter: MIB } : undefined);
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { cutAfter: MIB } : undefined);
     const headers = what.endsWith('range') ? { range: `bytes=10-${2 * MIB}` } : {};
     const before = await metric('error');
     await expect(east.get('/on-west', headers)).rejects.toThrow();
     expect(await metric('error')).toBeGreaterThan(before);
+  });
+
+  it('at a byte a second, or silent after the first ones: the transfer is broken off, and others go on', async () => {
+    await must(west.put('/dripping', content(100_000, 9)));
+    // What of a small content could still be wrong is not given out: it can be answered with a status.
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { bytesPerSecond: 1 } : undefined);
+    const since = performance.now();
+    const asked = cluster.way(2).seen.length;
+    const small = east.get('/dripping').then(({ outcome }) => outcome);
+    const dripping = east.get('/on-west').then(({ status }) => status);
+    await expect
+      .poll(
+        () =>
+          cluster
+            .way(2)
+            .seen.slice(asked)
+            .filter(({ path }) => blobs(path)).length,
+      )
+      .toBe(2);
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { stallAfter: MIB } : undefined);
+    const stalled = east.get('/on-west', { range: `bytes=1-${2 * MIB}` }).then(({ status }) => status);
+    const broken = [expect(dripping).rejects.toThrow(), expect(stalled).rejects.toThrow()];
+    expect((await east.get('/on-east')).body.equals(large)).toBe(true);
+    await Promise.all(broken);
+    expect(await small).toBe('502 PEER_UNAVAILABLE');
+    expect(performance.now() - since).toBeLessThan(20_000);
+  });
+
+  it('killed while a client reads through another node: never a short 200', async () => {
+    const huge = content(32 * MIB, 10);
+    await must(west.put('/huge', huge));
+    const answer = await fetch(`${cluster.node(1).url}/v1/files/huge`, { headers: { authorization: `Bearer ${east.key}` } });
+    expect([answer.status, answer.headers.get('content-length')]).toEqual([200, String(huge.length)]);
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    await cluster.node(2).kill();
+    const rest = async () => {
+      for (let isOver = false; !isOver;) isOver = (await reader.read()).done;
+    };
+    await expect(rest()).rejects.toThrow();
+    await cluster.node(2).start();
   });
 
   it('that answers with an error, nonsense or a redirect: 502', async () => {
@@ -149,38 +190,53 @@ describe('N3 a peer that fails', () => {
       [302, ''],
       [401, '{}'],
     ] as const) {
-      nodes.toWest.fault = ({ path }) => (blobs(path) ? { status, body } : undefined);
+      cluster.way(2).fault = ({ path }) => (blobs(path) ? { status, body } : undefined);
       expect([status, (await east.get('/on-west')).outcome]).toEqual([status, '502 PEER_UNAVAILABLE']);
     }
   });
 
-  it('other bytes than those that were written: no client takes them for whole, and it is counted', async () => {
-    await must(west.put('/lie', content(100_000, 7)));
-    const seen = nodes.toWest.seen.length;
-    await must(east.get('/lie'));
-    const path = nodes.toWest.seen.slice(seen).find((request) => blobs(request.path))?.path ?? '';
-    nodes.toWest.fault = (request) => (request.path === path ? { rewrite: (chunk) => flipped(chunk) } : undefined);
+  it('N2 a redirect is not followed, wherever it leads', async () => {
+    const asked = cluster.way(1).seen.length;
+    cluster.way(2).fault = ({ path }) =>
+      blobs(path) ? { status: 307, body: '', location: `${cluster.way(1).url}${path}` } : undefined;
+    expect((await east.get('/on-west')).outcome).toBe('502 PEER_UNAVAILABLE');
+    expect(
+      cluster
+        .way(1)
+        .seen.slice(asked)
+        .filter(({ path }) => blobs(path)),
+    ).toEqual([]);
+  });
+
+  it('a wrong digest: 502, of a large content a broken transfer; a wrong size: 502; all are counted', async () => {
+    await must(west.put('/small', content(100_000, 7)));
     const before = await metric('wrong');
-    await expect(east.get('/lie').then(({ status }) => status)).rejects.toThrow();
-    expect(await metric('wrong')).toBeGreaterThan(before);
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { rewrite: (chunk) => flipped(chunk) } : undefined);
+    expect((await east.get('/small')).outcome).toBe('502 PEER_UNAVAILABLE');
+    expect(await metric('wrong')).toBe(before + 1);
+    await expect(east.get('/on-west').then(({ status }) => status)).rejects.toThrow();
+    expect(await metric('wrong')).toBe(before + 2);
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { status: 200, body: 'too short' } : undefined);
+    for (const path of ['/small', '/on-west']) expect((await east.get(path)).outcome).toBe('502 PEER_UNAVAILABLE');
+    expect(await metric('wrong')).toBe(before + 4);
   });
 
   it('a blob that is missing there: 503 that says what to do', async () => {
     await must(west.put('/gone', content(50_000, 8)));
-    const seen = nodes.toWest.seen.length;
+    const seen = cluster.way(2).seen.length;
     await must(east.get('/gone'));
-    const key = nodes.toWest.seen.slice(seen).at(-1)?.path.split('/').at(-1) ?? '';
-    await damage(nodes.west.dataDir, key);
+    const key = cluster.way(2).seen.slice(seen).at(-1)?.path.split('/').at(-1) ?? '';
+    await damage(cluster.node(2).dataDir, key);
     expect((await east.get('/gone')).status).toBe(503);
   });
 
   it('killed and back', async () => {
-    await nodes.west.kill();
+    await cluster.node(2).kill();
     const since = performance.now();
     expect((await east.get('/on-west')).outcome).toBe('502 PEER_UNAVAILABLE');
     expect(performance.now() - since).toBeLessThan(2_000);
     expect((await east.put('/while-away', large)).status).toBe(201);
-    await nodes.west.start();
+    await cluster.node(2).start();
     expect((await east.get('/on-west')).body.equals(large)).toBe(true);
     expect((await west.get('/while-away')).body.equals(large)).toBe(true);
   });

@@ -1,4 +1,5 @@
 import { Agent, request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -84,7 +85,7 @@ export class Client {
   ) {}
 
   async request(method: string, target: string, options: RequestOptions = {}): Promise<Answer> {
-    const { hostname, port } = new URL(this.url());
+    const { protocol, hostname, port } = new URL(this.url());
     const headers: OutgoingHttpHeaders = { ...options.headers };
     if (this.key !== undefined && !Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'))
       headers['authorization'] = `Bearer ${this.key}`;
@@ -92,9 +93,11 @@ export class Client {
     if (typeof body === 'string' || Buffer.isBuffer(body)) headers['content-length'] ??= Buffer.byteLength(body);
 
     return new Promise<Answer>((resolve, reject) => {
+      const isSecure = protocol === 'https:';
       // One address, one agent: an agent would hand out a connection that comes from another.
-      const agent = localAddress === undefined ? this.agent : false;
-      const outgoing = request({ hostname, port, method, path: target, headers, agent, signal, localAddress }, (incoming) => {
+      const agent = localAddress === undefined && !isSecure ? this.agent : false;
+      const line = { hostname, port, agent, signal, localAddress, rejectUnauthorized: false };
+      const outgoing = (isSecure ? secureRequest : request)({ ...line, method, path: target, headers }, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
         incoming.once('error', reject);

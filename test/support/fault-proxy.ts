@@ -16,11 +16,15 @@ export interface SeenRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** What goes wrong: another answer, a connection that ends, or stalls, after so many bytes of the answer's body, other bytes, silence. */
+/**
+ * What goes wrong: another answer, a connection that ends, or stalls, after so many bytes of the answer's body, one that
+ * drips, other bytes, silence.
+ */
 export type Fault =
-  | { readonly status: number; readonly body: string }
+  | { readonly status: number; readonly body: string; readonly location?: string }
   | { readonly cutAfter: number }
   | { readonly stallAfter: number }
+  | { readonly bytesPerSecond: number }
   | { readonly rewrite: (chunk: Buffer) => Buffer }
   | 'silence';
 
@@ -58,7 +62,8 @@ export class FaultProxy {
     const fault = this.fault(seen);
     if (fault === 'silence') return void request.resume();
     if (fault && 'status' in fault) {
-      request.resume().on('end', () => response.writeHead(fault.status, { 'content-type': 'application/xml' }).end(fault.body));
+      const headers = { 'content-type': 'application/xml', ...(fault.location && { location: fault.location }) };
+      request.resume().on('end', () => response.writeHead(fault.status, headers).end(fault.body));
       return;
     }
     const onward = ask({ host: '127.0.0.1', port: this.targetPort, method: seen.method, path: seen.path, headers: seen.headers });
@@ -68,6 +73,7 @@ export class FaultProxy {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       if (fault && 'rewrite' in fault)
         answer.on('data', (chunk: Buffer) => response.write(fault.rewrite(chunk))).on('end', () => response.end());
+      else if (fault && 'bytesPerSecond' in fault) drip(answer, response, fault.bytesPerSecond);
       else if (fault) passSome(answer, response, fault);
       else answer.pipe(response);
     });
@@ -86,4 +92,14 @@ function passSome(answer: IncomingMessage, response: ServerResponse, fault: { cu
     });
     if (left === 0) answer.removeAllListeners('data').pause();
   });
+}
+
+function drip(answer: IncomingMessage, response: ServerResponse, bytesPerSecond: number): void {
+  response.flushHeaders();
+  const timer = setInterval(() => {
+    const drop = answer.read(bytesPerSecond) as Buffer | null;
+    if (drop) response.write(drop);
+  }, 1_000);
+  answer.on('error', () => undefined).on('end', () => response.end());
+  response.on('close', () => clearInterval(timer));
 }

@@ -234,7 +234,7 @@ const ROWS: readonly Row[] = [
 ];
 
 /** What may be wrong, how it is found, and what becomes of it. */
-export function faultCases({ open, corrupt }: Required<Harness>): void {
+export function faultCases({ open, corrupt }: Harness): void {
   const faultsOf = async (store: MetadataStore, options?: VerifyOptions) => {
     const faults: MetadataFault[] = [];
     for await (const fault of store.verify(options)) faults.push(fault);

@@ -22,7 +22,7 @@ export interface Harness {
   /** Closes the store and opens what it kept, as another start of the program would. */
   readonly reopen: (store: MetadataStore) => Promise<MetadataStore>;
   /** Closes the store, runs statements past it, and opens it again: what a bug or a bad disk may leave. */
-  readonly corrupt?: (store: MetadataStore, ...statements: readonly string[]) => Promise<MetadataStore>;
+  readonly corrupt: (store: MetadataStore, ...statements: readonly string[]) => Promise<MetadataStore>;
 }
 
 /** What every metadata store has to do. */
@@ -39,7 +39,6 @@ export function metadataStoreSuite(name: string, harness: Harness): void {
   describe(`${name}: principals`, () => principalCases(harness));
   describe(`${name}: tables beside the tree`, () => tableCases(harness));
   describe(`${name}: concurrency`, () => concurrencyCases(harness));
-  const { corrupt } = harness;
-  if (corrupt) describe(`${name}: faults`, () => faultCases({ ...harness, corrupt }));
+  describe(`${name}: faults`, () => faultCases(harness));
   describe(`${name}: coherence`, () => coherenceCases(harness));
 }
