@@ -15,6 +15,7 @@ const DECOY = '-'.repeat(43);
  * a key of any entropy. The key itself is compared with nothing.
  */
 export class Authenticator {
+  private clock: () => number = Date.now;
   private table!: ReadonlyMap<KeyDigest, KnownKey>;
   private people!: ReadonlyMap<string, Identity>;
   /** Which key an identity came in with: what makes it possible to ask later whether it still counts. */
@@ -23,6 +24,16 @@ export class Authenticator {
   /** `INVALID_REQUEST` for a key that no request could present. */
   constructor(entries: readonly KeyEntry[]) {
     this.replace(entries);
+  }
+
+  /** Keys expire by this clock from now on, instead of the machine's. */
+  keepTimeBy(clock: () => number): void {
+    this.clock = clock;
+  }
+
+  /** In milliseconds since the epoch, by the clock by which keys expire. */
+  nowMs(): number {
+    return this.clock();
   }
 
   /**
@@ -86,13 +97,13 @@ export class Authenticator {
     const isPossible = token !== undefined && token !== '' && token.length <= KEY_MAX_CHARS;
     const known = this.current(digestKey(isPossible ? token : DECOY));
     if (!isPossible || !known) return undefined;
-    if (known.identity.scope) known.usedMs = Date.now();
+    if (known.identity.scope) known.usedMs = this.nowMs();
     return known.identity;
   }
 
   private current(digest: KeyDigest): KnownKey | undefined {
     const known = this.table.get(digest);
-    return known && (known.expiresMs === Number.POSITIVE_INFINITY || Date.now() < known.expiresMs) ? known : undefined;
+    return known && (known.expiresMs === Number.POSITIVE_INFINITY || this.nowMs() < known.expiresMs) ? known : undefined;
   }
 }
 

@@ -19,6 +19,12 @@ export abstract class MetadataTables {
    */
   abstract readonly now: string;
 
+  /** What that clock says. */
+  async nowMs(): Promise<number> {
+    const [row] = await this.read<{ now_ms: number }>('clock', `SELECT ${this.now} AS now_ms`);
+    return Number(row?.now_ms);
+  }
+
   /** Sees everything that was acknowledged before, on every node. */
   abstract read<R>(operation: string, sql: string, ...parameters: readonly TableValue[]): Promise<R[]>;
 

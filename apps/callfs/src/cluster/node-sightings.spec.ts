@@ -20,8 +20,17 @@ it('takes an earlier run of a node for dead', async () => {
   const { state, nodes } = registry();
   state.rows = [row('second', 5)];
   expect(await nodes.isRunAlive('node-2', 'second')).toBe(true);
+  for (let i = 0; i < 3; i++) expect(await nodes.isRunAlive('node-2', 'first')).toBe(false);
+  expect(state.reads).toBe(2);
+});
+
+it('takes no run for dead that has begun since it last looked', async () => {
+  const { state, nodes } = registry();
+  state.rows = [row('first', 5)];
+  expect(await nodes.isRunAlive('node-2', 'first')).toBe(true);
+  state.rows = [row('second', 6)];
+  expect(await nodes.isRunAlive('node-2', 'second')).toBe(true);
   expect(await nodes.isRunAlive('node-2', 'first')).toBe(false);
-  expect(state.reads).toBe(1);
 });
 
 it('C7 looks at whether a heartbeat changes, not at what its clock says', async () => {

@@ -45,6 +45,8 @@ export class NodeSightings {
   private asked: { readonly atMs: number; readonly done: Promise<void> } | undefined;
   /** When the reading began that `nodes` is from. */
   private readAtMs = -Infinity;
+  /** Boot ids of runs that were followed by others: they do not come back. */
+  private readonly ended = new Set<string>();
 
   constructor(
     private readonly tables: Pick<MetadataTables, 'read'>,
@@ -74,8 +76,12 @@ export class NodeSightings {
    * stopped for long. Nobody knows: alive.
    */
   async isRunAlive(instanceId: string, bootId: string): Promise<boolean> {
-    const seen = (await this.look(ASK_EVERY_MS)).get(instanceId);
+    if (this.ended.has(bootId)) return false;
+    let seen = (await this.look(ASK_EVERY_MS)).get(instanceId);
+    // The run may have begun after that was read; it registers before it takes its first lease.
+    if (seen && seen.bootId !== bootId) seen = (await this.look()).get(instanceId);
     if (!seen) return true;
+    if (seen.bootId !== bootId) this.ended.add(bootId);
     return seen.bootId === bootId && seen.heartbeatMs !== 0 && this.nowMs() - seen.sinceMs < DEAD_AFTER_MS;
   }
 

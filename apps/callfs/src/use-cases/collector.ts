@@ -1,5 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CallfsError, nowNs, type Replica } from '@callfs/core';
+import { CallfsError, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 
@@ -91,7 +91,9 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   private async collectOn(instanceId: string): Promise<number> {
-    const due = await this.store.collectable(nowNs(), COLLECT_BATCH, [instanceId]);
+    // Their time was set by the engine's clock.
+    const now = BigInt(await this.store.tables.nowMs()) * 1_000_000n;
+    const due = await this.store.collectable(now, COLLECT_BATCH, [instanceId]);
     const gone: Replica[] = [];
     try {
       for (const blob of due) {

@@ -28,8 +28,7 @@ export interface UserView {
 }
 
 export function keyView(row: KeyRow): KeyView {
-  const { id, name, user, path, verbs, createdMs, createdBy, expiresMs, usedMs, revokedMs } = row;
-  const isExpired = expiresMs !== null && expiresMs <= Date.now();
+  const { id, name, user, path, verbs, createdMs, createdBy, expiresMs, isExpired, usedMs, revokedMs } = row;
   return {
     id,
     name,

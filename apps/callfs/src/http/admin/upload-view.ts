@@ -20,7 +20,18 @@ export interface ExpiredUploadView {
   readonly outcome: 'expired' | 'gone';
 }
 
-export function uploadView({ id, user, path, kind, size, received, createdMs, lastActiveMs, expiresMs }: OpenUpload): UploadView {
+export function uploadView({
+  id,
+  user,
+  path,
+  kind,
+  size,
+  received,
+  createdMs,
+  lastActiveMs,
+  expiresMs,
+  nowMs,
+}: OpenUpload): UploadView {
   return {
     id,
     user,
@@ -29,7 +40,7 @@ export function uploadView({ id, user, path, kind, size, received, createdMs, la
     size,
     received,
     created_at: new Date(createdMs).toISOString(),
-    idle_ms: Math.max(0, Date.now() - lastActiveMs),
+    idle_ms: Math.max(0, nowMs - lastActiveMs),
     expires_at: new Date(expiresMs).toISOString(),
   };
 }

@@ -13,6 +13,7 @@ export interface KeyRow {
   readonly createdMs: number;
   readonly createdBy: string;
   readonly expiresMs: number | null;
+  readonly isExpired: boolean;
   readonly usedMs: number | null;
   readonly revokedMs: number | null;
 }
@@ -28,11 +29,11 @@ export interface AccountRow {
   readonly createdBy: string;
 }
 
-type StoredKey = Omit<KeyRow, 'verbs'> & { readonly verbs: string };
+type StoredKey = Omit<KeyRow, 'verbs' | 'isExpired'> & { readonly verbs: string; readonly nowMs: number };
 type StoredAccount = Omit<AccountRow, 'groups'> & { readonly memberOf: string };
 
-const KEYS = `SELECT digest, id, name, user_name AS "user", path, verbs, created_ms AS "createdMs", created_by AS "createdBy",
-  expires_ms AS "expiresMs", used_ms AS "usedMs", revoked_ms AS "revokedMs" FROM api_key`;
+const KEY_COLUMNS = `digest, id, name, user_name AS "user", path, verbs, created_ms AS "createdMs", created_by AS "createdBy",
+  expires_ms AS "expiresMs", used_ms AS "usedMs", revoked_ms AS "revokedMs"`;
 const ACCOUNTS = `SELECT name, uid, gid, member_of AS "memberOf", umask, created_ms AS "createdMs", created_by AS "createdBy"
   FROM account`;
 const INSERT_KEY = `INSERT INTO api_key (digest, id, name, user_name, path, verbs, created_ms, created_by, expires_ms)
@@ -45,20 +46,27 @@ const TURN: TableStatement = { sql: 'UPDATE access_revision SET revision = revis
 
 /** The rows of keys and users that were made while the service runs. Who changes one turns the revision. */
 export class AccessRows {
-  constructor(private readonly store: MetadataStore) {}
+  private readonly select: string;
 
-  /** Differs from an earlier one when keys or users have changed since. */
-  async revision(): Promise<number> {
-    const [row] = await this.store.tables.read<{ revision: number }>(
-      'access',
-      'SELECT revision FROM access_revision WHERE id = 1',
-    );
-    return row?.revision ?? 0;
+  constructor(private readonly store: MetadataStore) {
+    this.select = `SELECT ${KEY_COLUMNS}, ${store.tables.now} AS "nowMs" FROM api_key`;
+  }
+
+  /** Differs from an earlier one when keys or users have changed since; and what time it is by the clock that all share. */
+  async revision(): Promise<{ revision: number; nowMs: number }> {
+    const { tables } = this.store;
+    const sql = `SELECT revision, ${tables.now} AS "nowMs" FROM access_revision WHERE id = 1`;
+    const [row] = await tables.read<{ revision: number; nowMs: number }>('access', sql);
+    return row ?? { revision: 0, nowMs: await tables.nowMs() };
+  }
+
+  nowMs(): Promise<number> {
+    return this.store.tables.nowMs();
   }
 
   /** Those that were not revoked, of everybody. */
   async validKeys(): Promise<KeyRow[]> {
-    const rows = await this.store.tables.read<StoredKey>('access', `${KEYS} WHERE revoked_ms IS NULL`);
+    const rows = await this.store.tables.read<StoredKey>('access', `${this.select} WHERE revoked_ms IS NULL`);
     return rows.map(keyOf);
   }
 
@@ -67,11 +75,11 @@ export class AccessRows {
     const where = user === undefined ? '' : ' WHERE user_name = ?';
     const parameters = user === undefined ? [] : [user];
     const order = ' ORDER BY created_ms DESC, id';
-    return (await this.store.tables.read<StoredKey>('access', KEYS + where + order, ...parameters)).map(keyOf);
+    return (await this.store.tables.read<StoredKey>('access', this.select + where + order, ...parameters)).map(keyOf);
   }
 
   async key(id: string): Promise<KeyRow | undefined> {
-    const [row] = await this.store.tables.read<StoredKey>('access', `${KEYS} WHERE id = ?`, id);
+    const [row] = await this.store.tables.read<StoredKey>('access', `${this.select} WHERE id = ?`, id);
     return row && keyOf(row);
   }
 
@@ -82,8 +90,9 @@ export class AccessRows {
     await this.change({ sql: INSERT_KEY, parameters });
   }
 
-  async revokeKey(id: string, nowMs: number): Promise<void> {
-    await this.change({ sql: 'UPDATE api_key SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL', parameters: [nowMs, id] });
+  async revokeKey(id: string): Promise<void> {
+    const sql = `UPDATE api_key SET revoked_ms = ${this.store.tables.now} WHERE id = ? AND revoked_ms IS NULL`;
+    await this.change({ sql, parameters: [id] });
   }
 
   async noteUses(uses: Iterable<{ readonly digest: string; readonly usedMs: number }>): Promise<void> {
@@ -108,10 +117,11 @@ export class AccessRows {
   }
 
   /** The user and all of its keys; whether there was one. */
-  async removeAccount(name: string, nowMs: number): Promise<boolean> {
+  async removeAccount(name: string): Promise<boolean> {
+    const revoke = `UPDATE api_key SET revoked_ms = ${this.store.tables.now} WHERE user_name = ? AND revoked_ms IS NULL`;
     const [removed] = await this.change(
       { sql: 'DELETE FROM account WHERE name = ? RETURNING name', parameters: [name] },
-      { sql: 'UPDATE api_key SET revoked_ms = ? WHERE user_name = ? AND revoked_ms IS NULL', parameters: [nowMs, name] },
+      { sql: revoke, parameters: [name] },
     );
     return removed !== undefined && removed.length > 0;
   }
@@ -121,6 +131,7 @@ export class AccessRows {
   }
 }
 
-function keyOf({ verbs, ...row }: StoredKey): KeyRow {
-  return { ...row, verbs: verbs.split(',') as KeyVerb[] };
+function keyOf({ verbs, nowMs, ...row }: StoredKey): KeyRow {
+  const isExpired = row.expiresMs !== null && row.expiresMs <= nowMs;
+  return { ...row, isExpired, verbs: verbs.split(',') as KeyVerb[] };
 }

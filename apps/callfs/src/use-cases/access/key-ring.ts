@@ -19,7 +19,7 @@ export interface ConfiguredAccess {
 /**
  * Keeps the authenticator's table at what the configuration and the metadata say: after each change made here before it is
  * answered, after one made elsewhere within half a second. The configuration wins: neither its users nor its keys can be
- * taken over by rows.
+ * taken over by rows. Keys that are shared expire by the clock of the metadata's engine, the same for every node.
  */
 export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(KeyRing.name);
@@ -27,7 +27,9 @@ export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
   private people: ReadonlyMap<string, Person>;
   private revision = -1;
   private refreshing: Promise<void> = Promise.resolve();
-  private notedMs = Date.now();
+  private notedMs = 0;
+  /** What the engine's clock is ahead of this process's monotonic one. */
+  private aheadMs = 0;
   private timers: NodeJS.Timeout[] = [];
   private isAway = false;
 
@@ -41,6 +43,7 @@ export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
   ) {
     this.configured = new Map(access.people.map((person) => [person.user, person]));
     this.people = this.configured;
+    if (isShared) authenticator.keepTimeBy(() => Math.floor(performance.now() + this.aheadMs));
   }
 
   /** Before the first request. */
@@ -86,7 +89,7 @@ export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
   /** Writes down when keys were last used. */
   async noteUses(): Promise<void> {
     const since = this.notedMs;
-    const until = Date.now();
+    const until = this.authenticator.nowMs();
     await this.rows.noteUses(this.authenticator.lastUses(since));
     // What is used while this is written is used no earlier.
     this.notedMs = until - 1;
@@ -94,7 +97,7 @@ export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
 
   private async load(): Promise<void> {
     // Read first: a change that comes in between is then loaded once too often, never missed.
-    const revision = await this.rows.revision();
+    const revision = await this.readRevision();
     const [keys, accounts] = await Promise.all([this.rows.validKeys(), this.rows.accounts()]);
     await this.names.load();
     this.people = new Map([...accounts.map((account) => [account.name, personOf(account)] as const), ...this.configured]);
@@ -111,8 +114,16 @@ export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
   }
 
   private async look(): Promise<void> {
-    if ((await this.rows.revision()) !== this.revision) await this.refresh();
+    if ((await this.readRevision()) !== this.revision) await this.refresh();
     this.isAway = false;
+  }
+
+  private async readRevision(): Promise<number> {
+    const askedMs = performance.now();
+    const { revision, nowMs } = await this.rows.revision();
+    // The answer is from later than the question: a key ends a moment early rather than late.
+    this.aheadMs = nowMs - askedMs;
+    return revision;
   }
 
   private repeat(everyMs: number, work: () => Promise<void>): void {

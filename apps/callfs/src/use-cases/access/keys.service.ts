@@ -60,7 +60,7 @@ export class KeysService {
     if (!person) throw new CallfsError('USER_NOT_FOUND', `There is no user ${user}.`, { details: { user } });
     const forWhat = `for ${user}: ${verbs.join(', ')} in ${path.toString()}`;
     caller.note?.({ operation: 'key.create', paths: [], detail: forWhat });
-    const createdMs = Date.now();
+    const createdMs = await this.rows.nowMs();
     const expiresMs = lifeMs === undefined ? null : createdMs + lifeMs;
     const scope: KeyScope = { path, verbs, expiresMs: expiresMs ?? undefined };
     if (verbs.includes('admin') && !(isSuperuser(person) && path.isRoot))
@@ -70,7 +70,8 @@ export class KeysService {
       const key = PREFIX + randomBytes(RANDOM_BYTES).toString('base64url');
       const digest = digestKey(key);
       const common = { digest, id: keyIdOf(digest), name, user, path: path.toString(), verbs };
-      const row: KeyRow = { ...common, createdMs, createdBy: identity.user, expiresMs, usedMs: null, revokedMs: null };
+      const times = { createdMs, expiresMs, isExpired: false, usedMs: null, revokedMs: null };
+      const row: KeyRow = { ...common, ...times, createdBy: identity.user };
       try {
         await this.rows.insertKey(row);
       } catch (error) {
@@ -107,7 +108,7 @@ export class KeysService {
     if (!row || (options.ownOnly && row.user !== identity.user))
       throw new CallfsError('KEY_NOT_FOUND', `There is no API key ${id} here. Keys of the configuration end by changing it.`);
     if (row.id !== identity.keyId && !isScopeWithin(scopeOf(row), identity.scope)) throw stronger(identity);
-    await this.rows.revokeKey(id, Date.now());
+    await this.rows.revokeKey(id);
     await this.ring.refresh();
     this.logger.log({ user: identity.user, request_id: caller.requestId, key_id: id, of: row.user }, 'an API key was revoked');
   }

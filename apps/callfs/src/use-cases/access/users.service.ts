@@ -60,7 +60,7 @@ export class UsersService {
       groups: await Promise.all(request.groups.map((group) => this.names.idOf('group', group))),
       umask,
     };
-    await this.rows.insertAccount({ ...person, name, createdMs: Date.now(), createdBy: identity.user });
+    await this.rows.insertAccount({ ...person, name, createdMs: await this.rows.nowMs(), createdBy: identity.user });
     if (this.createHome) await ensureHomes(this.store, [{ ...person, name }]);
     await this.ring.refresh();
     this.logger.log({ user: identity.user, request_id: caller.requestId, added: name, uid: person.uid }, 'a user was added');
@@ -73,7 +73,7 @@ export class UsersService {
     caller.note?.({ operation: 'user.remove', paths: [], detail: name });
     requireAdministrator(identity);
     this.refuseConfigured(name, 'INVALID_REQUEST', 'cannot be removed here');
-    if (!(await this.rows.removeAccount(name, Date.now())))
+    if (!(await this.rows.removeAccount(name)))
       throw new CallfsError('USER_NOT_FOUND', `There is no user ${name}.`, { details: { user: name } });
     await this.ring.refresh();
     this.logger.log({ user: identity.user, request_id: caller.requestId, removed: name }, 'a user was removed');

@@ -28,9 +28,8 @@ export interface NewUse {
 export class LinkRows {
   constructor(private readonly store: MetadataStore) {}
 
-  async nowMs(): Promise<number> {
-    const [row] = await this.tables.read<{ now_ms: number }>('link', `SELECT ${this.tables.now} AS now_ms`);
-    return Number(row?.now_ms);
+  nowMs(): Promise<number> {
+    return this.tables.nowMs();
   }
 
   async insert(link: NewLink): Promise<void> {

@@ -71,7 +71,7 @@ export class GarbageService {
     provider: StorageProvider,
     remove: boolean,
   ): AsyncGenerator<Exclude<GarbageEvent, { event: 'summary' }> | { event: 'waiting' }> {
-    const now = Date.now();
+    const now = await this.store.tables.nowMs();
     for await (const { replica, dueMs } of this.waiting(provider)) {
       if (dueMs > now) yield { event: 'waiting' };
       else yield { event: 'blob', reason: 'unreferenced', bytes: await sizeOf(provider, replica.key), ...replica };

@@ -46,7 +46,9 @@ export class OrphanSearch {
   }
 
   private async judge(provider: StorageProvider, batch: readonly ListedObject[]): Promise<SearchedBatch> {
-    const before = Date.now() - this.graceMs;
+    // What is on this node's disk has its times by this node's clock; of what all share none of them may be right.
+    const now = provider.isShared ? await this.store.tables.nowMs() : Date.now();
+    const before = now - this.graceMs;
     const old = batch.filter(({ modifiedMs, isUnsettled }) => modifiedMs < before && !isUnsettled);
     if (old.length === 0) return { seen: batch.length, orphans: [] };
     const place = this.placeOf(provider);

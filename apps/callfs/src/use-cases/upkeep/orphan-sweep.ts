@@ -14,7 +14,7 @@ const LONGEST_LOOK_MS = 60_000;
 /**
  * Looks through the blobs of this node's backends from time to time and leaves those to the collector that nothing
  * refers to. A row in the metadata says when it is due, so a restart does not repeat it, and of the nodes that share a
- * backend one does it: whoever moves the row's time on. Two at once would do no harm.
+ * backend one does it: whoever moves the row's time on, which is by the engine's clock. Two at once would do no harm.
  */
 @Injectable()
 export class OrphanSweep extends BackgroundWork {
@@ -48,15 +48,15 @@ export class OrphanSweep extends BackgroundWork {
   /** Whether the sweep is due and this node's to do: a node that is there for the first time sweeps after a period. */
   private async takeTurn(provider: StorageProvider): Promise<boolean> {
     const { backend, instanceId } = this.search.placeOf(provider);
-    const now = Date.now();
-    const next = now + this.periodMs;
-    const first = 'INSERT INTO sweep (backend, instance_id, due_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
+    const { now } = this.store.tables;
+    const next = `${now} + CAST(? AS BIGINT)`;
+    const first = `INSERT INTO sweep (backend, instance_id, due_ms) VALUES (?, ?, ${next}) ON CONFLICT DO NOTHING`;
     // A time beyond the next period is that of a longer one, which the configuration had before.
-    const take = `UPDATE sweep SET due_ms = ? WHERE backend = ? AND instance_id = ? AND (due_ms <= ? OR due_ms > ?)
+    const take = `UPDATE sweep SET due_ms = ${next} WHERE backend = ? AND instance_id = ? AND (due_ms <= ${now} OR due_ms > ${next})
       RETURNING due_ms`;
     const [, taken = []] = await this.store.tables.transaction('sweep', [
-      { sql: first, parameters: [backend, instanceId, next] },
-      { sql: take, parameters: [next, backend, instanceId, now, next] },
+      { sql: first, parameters: [backend, instanceId, this.periodMs] },
+      { sql: take, parameters: [this.periodMs, backend, instanceId, this.periodMs] },
     ]);
     return taken.length > 0;
   }

@@ -32,6 +32,8 @@ export interface UploadRecord {
   readonly attempt: number;
   readonly createdMs: number;
   readonly expiresMs: number;
+  /** When this was read, by the same clock. */
+  readonly nowMs: number;
 }
 
 /** Bytes of an upload, durable in a blob. */

@@ -17,6 +17,7 @@ interface UploadRow {
   readonly attempt: number;
   readonly created_ms: number;
   readonly expires_ms: number;
+  readonly now_ms: number;
 }
 
 interface ReplicaRow {
@@ -54,30 +55,38 @@ const LIST_LIMIT = 10_000;
 
 /**
  * The rows of uploads and of their parts. Whoever goes to work on an upload claims it and gets an attempt of its own;
- * every change says which attempt makes it, so of two nodes at work on one upload the later alone gets anything done.
+ * every change says which attempt makes it, so of two nodes at work on one upload the later alone gets anything done. Their
+ * time is over by the clock of the metadata's engine, the same for every node.
  */
 export class UploadTable {
+  /** What every statement that tells of uploads answers with. */
+  private readonly told: string;
+  /** A time that lies as many milliseconds ahead as the parameter says. */
+  private readonly ahead: string;
+
   constructor(
     private readonly tables: MetadataTables,
     /** How long an upload lives without a byte. */
     private readonly expiryMs: number,
-  ) {}
+  ) {
+    this.told = `${COLUMNS}, ${tables.now} AS now_ms`;
+    this.ahead = `${tables.now} + CAST(? AS BIGINT)`;
+  }
 
-  async insert(upload: Omit<UploadRecord, 'createdMs' | 'expiresMs'>): Promise<UploadRecord> {
+  async insert(upload: Omit<UploadRecord, 'createdMs' | 'expiresMs' | 'nowMs'>): Promise<UploadRecord> {
     const { id, uid, user, kind, state, path, metadata, terms, sources, size, received, attempt } = upload;
-    const now = Date.now();
-    const marks = COLUMNS.replace(/\w+/g, '?');
+    const marks = '?, '.repeat(12);
     const [row] = await this.tables.write<UploadRow>(
       OPERATION,
-      `INSERT INTO upload (${COLUMNS}) VALUES (${marks}) RETURNING ${COLUMNS}`,
+      `INSERT INTO upload (${COLUMNS}) VALUES (${marks}${this.tables.now}, ${this.ahead}) RETURNING ${this.told}`,
       ...[id, uid, user, kind, state, path, metadata, termsText(terms), sources.join(' ') || null],
-      ...[size, received, attempt, now, now + this.expiryMs],
+      ...[size, received, attempt, this.expiryMs],
     );
     return recordOf(row as UploadRow);
   }
 
   async find(id: string): Promise<UploadRecord | undefined> {
-    const [row] = await this.tables.read<UploadRow>(OPERATION, `SELECT ${COLUMNS} FROM upload WHERE id = ?`, id);
+    const [row] = await this.tables.read<UploadRow>(OPERATION, `SELECT ${this.told} FROM upload WHERE id = ?`, id);
     return row && recordOf(row);
   }
 
@@ -85,9 +94,9 @@ export class UploadTable {
   async claim(id: string, offset: number): Promise<UploadRecord | undefined> {
     const [row] = await this.tables.write<UploadRow>(
       OPERATION,
-      `UPDATE upload SET attempt = attempt + 1, expires_ms = ?
-       WHERE id = ? AND received = ? AND state = 'open' AND expires_ms > ? RETURNING ${COLUMNS}`,
-      ...[Date.now() + this.expiryMs, id, offset, Date.now()],
+      `UPDATE upload SET attempt = attempt + 1, expires_ms = ${this.ahead}
+       WHERE id = ? AND received = ? AND state = 'open' AND expires_ms > ${this.tables.now} RETURNING ${this.told}`,
+      ...[this.expiryMs, id, offset],
     );
     return row && recordOf(row);
   }
@@ -108,9 +117,9 @@ export class UploadTable {
     const current = 'SELECT 1 FROM upload WHERE id = ? AND attempt = ? AND received = ?';
     const mine = [upload.id, upload.attempt, received];
     const advance: TableStatement = {
-      sql: `UPDATE upload SET received = ?, expires_ms = ?
-        WHERE id = ? AND attempt = ? AND received = ? AND state = 'open' RETURNING ${COLUMNS}`,
-      parameters: [received, Date.now() + this.expiryMs, upload.id, upload.attempt, upload.received],
+      sql: `UPDATE upload SET received = ?, expires_ms = ${this.ahead}
+        WHERE id = ? AND attempt = ? AND received = ? AND state = 'open' RETURNING ${this.told}`,
+      parameters: [received, this.expiryMs, upload.id, upload.attempt, upload.received],
     };
     const changes = added.flatMap(({ part, replaces }): TableStatement[] => [
       ...(replaces
@@ -136,8 +145,9 @@ export class UploadTable {
   /** Turns an upload into a file, once, when the commit that carries it goes through. */
   receipt({ id, attempt }: UploadRecord): TableStatement {
     return {
-      sql: `UPDATE upload SET state = 'done', expires_ms = ? WHERE id = ? AND attempt = ? AND state = 'open' RETURNING id`,
-      parameters: [Date.now() + this.expiryMs, id, attempt],
+      sql: `UPDATE upload SET state = 'done', expires_ms = ${this.ahead}
+        WHERE id = ? AND attempt = ? AND state = 'open' RETURNING id`,
+      parameters: [this.expiryMs, id, attempt],
     };
   }
 
@@ -145,7 +155,7 @@ export class UploadTable {
   async findFinal(uid: number, path: string, sources: readonly string[]): Promise<UploadRecord | undefined> {
     const [row] = await this.tables.read<UploadRow>(
       OPERATION,
-      `SELECT ${COLUMNS} FROM upload WHERE uid = ? AND path = ? AND sources = ? AND state = 'done' LIMIT 1`,
+      `SELECT ${this.told} FROM upload WHERE uid = ? AND path = ? AND sources = ? AND state = 'done' LIMIT 1`,
       ...[uid, path, sources.join(' ')],
     );
     return row && recordOf(row);
@@ -184,19 +194,20 @@ export class UploadTable {
   async due(limit: number): Promise<string[]> {
     const rows = await this.tables.read<{ id: string }>(
       OPERATION,
-      `SELECT id FROM upload WHERE expires_ms <= ? AND state = 'open' ORDER BY expires_ms LIMIT ?`,
-      ...[Date.now(), limit],
+      `SELECT id FROM upload WHERE expires_ms <= ${this.tables.now} AND state = 'open' ORDER BY expires_ms LIMIT ?`,
+      limit,
     );
     return rows.map(({ id }) => id);
   }
 
   /** Forgets uploads that ended a while ago: those that became files at once, those that expired after `graveMs`. */
   async forgetEnded(graveMs: number): Promise<void> {
-    const now = Date.now();
+    const { now } = this.tables;
     await this.tables.write(
       OPERATION,
-      `DELETE FROM upload WHERE (state IN ('done', 'used') AND expires_ms <= ?) OR (state = 'expired' AND expires_ms <= ?)`,
-      ...[now, now - graveMs],
+      `DELETE FROM upload WHERE (state IN ('done', 'used') AND expires_ms <= ${now})
+       OR (state = 'expired' AND expires_ms <= ${now} - CAST(? AS BIGINT))`,
+      graveMs,
     );
   }
 
@@ -209,8 +220,8 @@ export class UploadTable {
       parameters.push(user);
     }
     if (idleMs !== undefined) {
-      conditions.push('expires_ms <= ?');
-      parameters.push(Date.now() + this.expiryMs - idleMs);
+      conditions.push(`expires_ms <= ${this.ahead}`);
+      parameters.push(this.expiryMs - idleMs);
     }
     if (prefix !== undefined) {
       // A range, not a pattern: no character of a name means anything.
@@ -219,7 +230,7 @@ export class UploadTable {
     }
     const rows = await this.tables.read<UploadRow>(
       OPERATION,
-      `SELECT ${COLUMNS} FROM upload WHERE ${conditions.join(' AND ')} ORDER BY expires_ms, id LIMIT ${LIST_LIMIT}`,
+      `SELECT ${this.told} FROM upload WHERE ${conditions.join(' AND ')} ORDER BY expires_ms, id LIMIT ${LIST_LIMIT}`,
       ...parameters,
     );
     return rows.map(recordOf);
@@ -254,6 +265,7 @@ function recordOf(row: UploadRow): UploadRecord {
     attempt: row.attempt,
     createdMs: row.created_ms,
     expiresMs: row.expires_ms,
+    nowMs: row.now_ms,
   };
 }
 

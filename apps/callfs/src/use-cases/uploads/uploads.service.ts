@@ -177,7 +177,7 @@ export class UploadsService {
     if (upload?.uid !== identity.uid) throw new CallfsError('UPLOAD_NOT_FOUND', 'There is no such upload. Begin a new one.');
     requireVerb(identity, ['write']);
     if (upload.path !== null) requireWithin(identity, VirtualPath.fromText(upload.path));
-    const isOver = upload.state === 'open' && upload.expiresMs <= Date.now();
+    const isOver = upload.state === 'open' && upload.expiresMs <= upload.nowMs;
     if (!isOver && upload.state !== 'expired') return upload;
     await this.blobs.giveUp((await this.table.end(id, 'expired')) ?? []);
     throw new CallfsError('UPLOAD_GONE', 'The upload has expired and its bytes are gone. Begin a new one.');
