@@ -5,7 +5,8 @@ import { freshDirectory, must, snapshot } from '../support/fixture';
 import { issueKey, revokeKey, type TestKey } from '../support/keys';
 import { useServer } from '../support/use-server';
 
-const server = useServer();
+// Links are made as fast as it goes.
+const server = useServer({ config: { rate_limits: { link_generation: 'off' } } });
 let root: Client;
 
 beforeAll(() => {
