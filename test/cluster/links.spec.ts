@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Answer, Client } from '../support/client';
+import { TestCluster } from '../support/cluster';
 import { freshDirectory, must } from '../support/fixture';
 import { breakOff, download, makeLink, newAddress, rest, usesOf } from '../support/links';
 import { patternBytes } from '../support/random';
 import { TestBucket } from '../support/s3-bucket';
 import type { ConfigTree } from '../support/server';
-import { startTwoNodes, type TwoNodes } from './two-nodes';
 
 const MIB = 1_048_576;
 /** Kept as a blob; too large to be on its way as a whole when a connection breaks. */
@@ -20,7 +20,7 @@ const counted = (answers: readonly Answer[]) => {
 };
 
 let bucket: TestBucket | undefined;
-let nodes: TwoNodes;
+let cluster: TestCluster;
 /** Whose node has the content, or put it where it is. */
 let west: Client;
 let strangerInEast: Client;
@@ -28,13 +28,13 @@ let strangerInWest: Client;
 let path: string;
 
 async function start(config: ConfigTree): Promise<void> {
-  nodes = await startTwoNodes({ rate_limits, ...config });
-  west = nodes.west.client('alice');
-  strangerInEast = nodes.east.anonymous();
-  strangerInWest = nodes.west.anonymous();
+  cluster = await TestCluster.start({ config: { rate_limits, ...config } });
+  west = cluster.node(2).client('alice');
+  strangerInEast = cluster.node(1).anonymous();
+  strangerInWest = cluster.node(2).anonymous();
 }
 beforeEach(async () => {
-  path = `${await freshDirectory(nodes.west.client(), '0777')}/file`;
+  path = `${await freshDirectory(cluster.node(2).client(), '0777')}/file`;
   await must(west.put(path, CONTENT));
 });
 
@@ -53,7 +53,7 @@ function everywhere(away: () => Promise<unknown>, outcome: string, back: () => P
 
   it('a download that broke at one node is finished at the other, once, also by many at the same time', async () => {
     const { token, id } = await makeLink(west, path);
-    const broken = await breakOff(nodes.west, token, MIB);
+    const broken = await breakOff(cluster.node(2), token, MIB);
     const fields = rest(broken, 1);
     const strangers = [strangerInEast, strangerInWest];
     // What may be sent again is twice the file, whoever sends it.
@@ -68,20 +68,20 @@ function everywhere(away: () => Promise<unknown>, outcome: string, back: () => P
     await away();
     expect((await download(strangerInEast, token)).outcome).toBe(outcome);
     await back();
-    expect(await usesOf(nodes.east.client('alice'), id)).toBe(0);
+    expect(await usesOf(cluster.node(1).client('alice'), id)).toBe(0);
     await expect.poll(async () => (await download(strangerInEast, token)).body.equals(CONTENT), { timeout: 30_000 }).toBe(true);
-    expect(await usesOf(nodes.east.client('alice'), id)).toBe(1);
+    expect(await usesOf(cluster.node(1).client('alice'), id)).toBe(1);
   });
 }
 
 describe('links whose content is on the disk of a node', () => {
   beforeAll(() => start({}));
-  afterAll(() => nodes?.stop());
+  afterAll(() => cluster?.stop());
 
   everywhere(
-    () => nodes.west.kill(),
+    () => cluster.node(2).kill(),
     '502 PEER_UNAVAILABLE',
-    () => nodes.west.start(),
+    () => cluster.node(2).start(),
   );
 
   it('K2 what gives no bytes spends nothing, whichever node is asked', async () => {
@@ -99,12 +99,12 @@ describe('links whose content is on the disk of a node', () => {
     ['deleted', (east) => must(east.delete(path))],
     ['moved', (east) => must(east.move(path, `${path}-moved`))],
     ['replaced', (east) => must(east.put(path, 'other'))],
-    ['made unreadable for its maker', () => must(nodes.east.client().patch(path, { mode: '0600', owner: 'bob' }))],
+    ['made unreadable for its maker', () => must(cluster.node(1).client().patch(path, { mode: '0600', owner: 'bob' }))],
     ['revoked', (east, id) => must(east.request('DELETE', `/v1/links/${id}`))],
   ])('K3 410 from the next request on when it was %s on the other node', async (_, change) => {
     const { token, id } = await makeLink(west, path, { max_uses: 2 });
-    const broken = await breakOff(nodes.west, token, MIB);
-    await change(nodes.east.client('alice'), id);
+    const broken = await breakOff(cluster.node(2), token, MIB);
+    await change(cluster.node(1).client('alice'), id);
     expect((await download(strangerInWest, token)).outcome).toBe('410 LINK_GONE');
     expect((await download(strangerInWest, token, rest(broken))).outcome).toBe('410 LINK_GONE');
   });
@@ -131,26 +131,26 @@ describe('links whose content is on the disk of a node', () => {
     'a download is continued at the other node when the one that sent it was killed on the way',
     { timeout: 60_000 },
     async () => {
-      await must(nodes.east.client('alice').put(path, CONTENT));
+      await must(cluster.node(1).client('alice').put(path, CONTENT));
       const { token } = await makeLink(west, path);
-      const broken = await breakOff(nodes.west, token, MIB);
-      await nodes.west.kill();
+      const broken = await breakOff(cluster.node(2), token, MIB);
+      await cluster.node(2).kill();
       const resumed = await download(strangerInEast, token, rest(broken));
       expect([resumed.status, resumed.body.equals(CONTENT.subarray(broken.bytes.length))]).toEqual([206, true]);
-      await nodes.west.start();
+      await cluster.node(2).start();
     },
   );
 
   it('that expired long ago are forgotten and counted once, though both nodes sweep', { timeout: 60_000 }, async () => {
     const old = await Promise.all(Array.from({ length: 5 }, () => makeLink(west, path)));
     const kept = await makeLink(west, path);
-    await nodes.east.stop();
-    await nodes.west.stop();
+    await cluster.node(1).stop();
+    await cluster.node(2).stop();
     const ids = old.map(({ id }) => `'${id}'`).join();
-    await nodes.query(`UPDATE link SET expires_ms = 1000 WHERE id IN (${ids})`);
-    await Promise.all([nodes.east.start(), nodes.west.start()]);
+    await cluster.query(`UPDATE link SET expires_ms = 1000 WHERE id IN (${ids})`);
+    await Promise.all([cluster.node(1).start(), cluster.node(2).start()]);
     const expired = async () => {
-      const texts = await Promise.all([nodes.east, nodes.west].map((node) => node.client().request('GET', '/metrics')));
+      const texts = await Promise.all(cluster.nodes.map((node) => node.client().request('GET', '/metrics')));
       const counts = texts.map(({ text }) => Number(/^callfs_single_use_links_expired_total (\d+)$/m.exec(text)?.[1]));
       return counts.reduce((sum, count) => sum + count, 0);
     };
@@ -167,7 +167,7 @@ describe('links whose content is in S3', () => {
     await start({ ...bucket.configuration(), server: { file_op_timeout: '1s' } });
   });
   afterAll(async () => {
-    await nodes?.stop();
+    await cluster?.stop();
     await bucket?.stop();
   });
 

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from '../support/client';
+import { TestCluster } from '../support/cluster';
 import { DroppingProxy } from '../support/dropping-proxy';
 import { must } from '../support/fixture';
 import { digestField, patternBytes, Random, sha256 } from '../support/random';
@@ -10,20 +11,19 @@ import { rawRequest } from '../support/raw';
 import { overSocket, sendFrames } from '../support/sockets';
 import { blobMadeBy } from '../support/storage-root';
 import { begun, PART, send, status, upload as transfer } from '../uploads/tus-client';
-import { startTwoNodes, type TwoNodes } from './two-nodes';
 
 const MIB = 1_048_576;
 const DROPS = 40;
-let nodes: TwoNodes;
+let cluster: TestCluster;
 let east: Client;
 let west: Client;
 
 beforeAll(async () => {
-  nodes = await startTwoNodes();
-  east = nodes.east.client('alice');
-  west = nodes.west.client('alice');
+  cluster = await TestCluster.start();
+  east = cluster.node(1).client('alice');
+  west = cluster.node(2).client('alice');
 });
-afterAll(() => nodes?.stop());
+afterAll(() => cluster?.stop());
 
 describe('an upload whose requests come to several nodes', () => {
   it('is one upload: begun here, gone on with there, finished by whoever has the last byte', async () => {
@@ -47,10 +47,10 @@ describe('an upload whose requests come to several nodes', () => {
     const bytes = patternBytes(2, 4 * MIB);
     const upload = await begun(east, bytes.length, { path: '/home/alice/taken' });
     await must(send(east, upload, 0, bytes.subarray(0, MIB)));
-    const socket = connect(nodes.east.port, nodes.east.host);
+    const socket = connect(cluster.node(1).port, cluster.node(1).host);
     socket.on('error', () => undefined);
     await once(socket, 'connect');
-    const authorization = `Bearer ${nodes.east.user('alice').key}`;
+    const authorization = `Bearer ${cluster.node(1).user('alice').key}`;
     socket.write(rawRequest('PATCH', upload, { ...PART, authorization, 'Upload-Offset': MIB, 'Content-Length': 3 * MIB }));
     await new Promise<void>((resolve) => void socket.write(Buffer.alloc(2 * MIB, 7), () => resolve()));
     // The first is under way as soon as its attempt is the later one.
@@ -71,9 +71,9 @@ describe('an upload whose requests come to several nodes', () => {
     const upload = await begun(east, 3 * MIB, { path: '/home/alice/once' });
     const bytes = patternBytes(3, 3 * MIB);
     await must(send(east, upload, 0, bytes.subarray(0, 2 * MIB)));
-    await must(nodes.east.client().patch('/home/alice', { mode: '0500' }));
+    await must(cluster.node(1).client().patch('/home/alice', { mode: '0500' }));
     expect((await send(west, upload, 2 * MIB, bytes.subarray(2 * MIB))).status).toBe(403);
-    await must(nodes.east.client().patch('/home/alice', { mode: '0750' }));
+    await must(cluster.node(1).client().patch('/home/alice', { mode: '0750' }));
     // Whoever is overtaken while it finishes is told so, and asks again.
     const finished = async (client: Client): Promise<number> => {
       const answer = await status(client, upload);
@@ -107,15 +107,19 @@ describe('an upload whose requests come to several nodes', () => {
       const bytes = patternBytes(7, 64 * MIB);
       const random = new Random(12);
       let connections = 0;
-      const proxy = await DroppingProxy.start(() => (connections++ % 2 ? nodes.west : nodes.east));
+      const proxy = await DroppingProxy.start(() => (connections++ % 2 ? cluster.node(2) : cluster.node(1)));
       proxy.nextDrop = () => (proxy.drops < DROPS ? 1 + random.below((1.6 * bytes.length) / DROPS) : undefined);
       let killed: Promise<void> | undefined;
       const onProgress = (sent: number) => {
-        if (sent > bytes.length / 2) killed ??= nodes.west.kill().then(() => nodes.west.start());
+        if (sent > bytes.length / 2)
+          killed ??= cluster
+            .node(2)
+            .kill()
+            .then(() => cluster.node(2).start());
       };
       try {
         const retryDelays = Array.from({ length: 4 * DROPS }, () => 50);
-        const { key } = nodes.east.user('alice');
+        const { key } = cluster.node(1).user('alice');
         await transfer(bytes, proxy.url, key, { path: '/home/alice/dropped' }, { retryDelays, onProgress });
         await killed;
         expect(killed).toBeDefined();
@@ -133,11 +137,11 @@ describe('an upload whose requests come to several nodes', () => {
     const bytes = patternBytes(4, 4 * MIB);
     const upload = await begun(west, bytes.length, { path: '/home/alice/down' });
     await must(send(west, upload, 0, bytes.subarray(0, 2 * MIB)));
-    await nodes.west.kill();
+    await cluster.node(2).kill();
     const refused = await send(east, upload, 2 * MIB, bytes.subarray(2 * MIB));
     expect(refused.outcome).toBe('502 PEER_UNAVAILABLE');
     expect((await east.get('/home/alice/down')).status).toBe(404);
-    await nodes.west.start();
+    await cluster.node(2).start();
     await expect.poll(async () => (await status(east, upload)).status, { timeout: 30_000 }).toBe(200);
     expect(sha256((await east.get('/home/alice/down')).body)).toBe(sha256(bytes));
   });
@@ -145,25 +149,25 @@ describe('an upload whose requests come to several nodes', () => {
 
 it('sockets read what another node has, and replace it', async () => {
   const bytes = patternBytes(5, 3 * MIB);
-  const up = await overSocket(nodes.west, west, '/home/alice/socket', 'mode=upload', {
+  const up = await overSocket(cluster.node(2), west, '/home/alice/socket', 'mode=upload', {
     opened: async (socket) => {
       await sendFrames(socket, bytes);
       socket.send('{"type":"end"}');
     },
   });
   expect(up.messages).toMatchObject([{ type: 'committed', size: bytes.length }]);
-  const down = await overSocket(nodes.east, east, '/home/alice/socket', 'mode=download');
+  const down = await overSocket(cluster.node(1), east, '/home/alice/socket', 'mode=download');
   expect([down.closeCode, sha256(down.bytes)]).toEqual([1000, sha256(bytes)]);
 });
 
 it('T6 expires on every node, is counted once, and frees the bytes on both disks', { timeout: 60_000 }, async () => {
   const expiry = { CALLFS_STORAGE_UPLOAD_EXPIRY: '2s', CALLFS_STORAGE_COLLECT_GRACE: '0s' };
-  await Promise.all([nodes.east.restart(expiry), nodes.west.restart(expiry)]);
+  await Promise.all([cluster.node(1).restart(expiry), cluster.node(2).restart(expiry)]);
   const upload = await begun(east, 3 * MIB, { path: '/home/alice/expired' });
   const sent = (client: Client, offset: number) => must(send(client, upload, offset, patternBytes(offset, MIB)));
   const made = [
-    await blobMadeBy(nodes.east.dataDir, () => sent(east, 0)),
-    await blobMadeBy(nodes.west.dataDir, () => sent(west, MIB)),
+    await blobMadeBy(cluster.node(1).dataDir, () => sent(east, 0)),
+    await blobMadeBy(cluster.node(2).dataDir, () => sent(west, MIB)),
   ];
   const expired = async () => {
     const texts = await Promise.all([east, west].map((client) => client.request('GET', '/metrics')));
