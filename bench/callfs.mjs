@@ -11,12 +11,12 @@ const START_TIMEOUT_MS = 30_000;
 export const KEY = 'bench-key-0123456789abcdef';
 export const AUTHORIZATION = `Authorization: Bearer ${KEY}`;
 
-/** The program as it ships: durable, with access log and metrics, one node, the embedded metadata. */
+/** The program as it ships: durable, with access log and metrics, one node, the embedded metadata unless `settings` say else. */
 export class Callfs {
-  static async start(directory) {
+  static async start(directory, settings = {}) {
     await mkdir(directory, { recursive: true });
     const config = join(directory, 'callfs.yaml');
-    writeFileSync(config, stringify(configuration(directory)), { mode: 0o600 });
+    writeFileSync(config, stringify({ ...configuration(directory), ...settings }), { mode: 0o600 });
     const log = openSync(join(directory, 'callfs.log'), 'w');
     const child = spawn(process.execPath, [CLI, 'server', '--config', config], {
       cwd: directory,

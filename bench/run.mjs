@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Callfs } from './callfs.mjs';
+import { Postgres, Redis } from './engines.mjs';
+import { freePort } from './free-port.mjs';
 import { settleDisk } from './load.mjs';
 import { Nginx } from './nginx.mjs';
 import { readOptions, USAGE } from './options.mjs';
 import { summarise, table } from './report.mjs';
-import { compile, findTools } from './tools.mjs';
+import { binariesOf, compile, findTools } from './tools.mjs';
 import { WORKS } from './works.mjs';
 
 async function main() {
@@ -17,7 +19,8 @@ async function main() {
   if (works.length === 0) throw new Error(`No work is named so. There are: ${WORKS.map(({ name }) => name).join(', ')}.`);
   if (options.list) return void process.stdout.write(works.map(({ name, title }) => `${name.padEnd(20)} ${title}\n`).join(''));
 
-  const { wrk, nginx, gcc } = findTools(options.install);
+  const programs = findTools(options.install);
+  const { wrk, nginx, gcc } = programs;
   const directory = mkdtempSync(join(options.dir ?? tmpdir(), 'callfs-bench-'));
   const servers = [];
   try {
@@ -26,6 +29,7 @@ async function main() {
     const sides = { tools, directory, seconds: options.seconds, made: new Set() };
     servers.push((sides.nginx = await Nginx.start(nginx, join(directory, 'nginx'))));
     servers.push((sides.callfs = await Callfs.start(join(directory, 'callfs'))));
+    if (works.some(({ inCluster }) => inCluster)) await startCluster(sides, programs, servers);
     const idleBytes = sides.callfs.memory().resident;
     const results = [];
     for (const work of works) results.push(await measure(work, sides, options.rounds));
@@ -39,11 +43,25 @@ async function main() {
   }
 }
 
+/** A node as it is one of several, and the engines that it stands on. */
+async function startCluster(sides, programs, servers) {
+  const folder = (name) => join(sides.directory, name);
+  servers.unshift((sides.postgres = await Postgres.start(binariesOf(programs), folder('postgres'))));
+  const redis = await Redis.start(programs['redis-server'], folder('redis'), await freePort());
+  servers.unshift(redis);
+  sides.node = await Callfs.start(folder('node'), {
+    metadata_store: { type: 'postgres', dsn: sides.postgres.dsn },
+    dlm: { type: 'redis', redis_addr: [redis.address] },
+  });
+  servers.unshift(sides.node);
+}
+
 /** The sides take turns, and who begins changes: neither has the warmer machine. */
 async function measure(work, sides, count) {
   process.stderr.write(`${work.name} `);
   await work.prepare(sides);
-  sides.callfs.resetPeak();
+  const server = work.inCluster ? sides.node : sides.callfs;
+  server.resetPeak();
   const rounds = [];
   for (let round = 0; round < count; round++) {
     const result = {};
@@ -55,7 +73,7 @@ async function measure(work, sides, count) {
     process.stderr.write(`${(result.ours / result.other).toFixed(2)} `);
   }
   process.stderr.write('\n');
-  return summarise(work, rounds, sides.callfs.memory());
+  return summarise(work, rounds, server.memory());
 }
 
 main().catch((error) => {

@@ -1,11 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What the works need, and the Debian package that has it. */
-const TOOLS = { wrk: 'wrk', nginx: 'nginx-light', gcc: 'gcc' };
+const TOOLS = { wrk: 'wrk', nginx: 'nginx-light', gcc: 'gcc', pgbench: 'postgresql', 'redis-server': 'redis-server' };
+/** Debian keeps the programs of each PostgreSQL in a folder of their own. */
+const POSTGRES = '/usr/lib/postgresql';
 const HEADERS = { gcc: ['libc6-dev'] };
+
+/** The folder with the programs of PostgreSQL. */
+export const binariesOf = (tools) => dirname(tools.pgbench);
 
 /** Paths of the tools; installs what is missing when that is wanted, else says how. */
 export function findTools(install) {
@@ -30,7 +35,9 @@ export function compile(gcc, name, directory) {
 }
 
 function find(tool) {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
+  const versions = existsSync(POSTGRES) ? readdirSync(POSTGRES).sort((a, b) => Number(b) - Number(a)) : [];
+  const newest = versions.map((version) => join(POSTGRES, version, 'bin'));
+  const directories = [...newest, ...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
   return directories.map((directory) => join(directory, tool)).find(isExecutable);
 }
 

@@ -30,6 +30,7 @@ export const WORKS = [
   putSqlite(),
   putLarge(),
   ...[10_000, 100_000].flatMap((entries) => [list(entries, 'json'), list(entries, 'ndjson')]),
+  ...[16, 64].flatMap((connections) => [clusterGet(connections), clusterPut(connections)]),
 ];
 
 function small(method, name, size, connections, reach) {
@@ -156,6 +157,68 @@ function list(entries, format) {
     ours: ({ tools, seconds, callfs }) => fetches(tools.transfer, { port: callfs.port, path, seconds, headers }),
     other: ({ seconds, callfs }) => nodeLoop('bare-scan.mjs', [callfs.database, directory, seconds, format]),
   };
+}
+
+/** A node on PostgreSQL and Redis, beside the one statement that it cannot do without. */
+function clusterGet(connections) {
+  const size = 4 * KIB;
+  const prefix = '/v1/files/bench/cluster-get/';
+  return {
+    name: `cluster-get-4k-${connections}`,
+    title: `cluster: GET 4 KiB, ${connections} connections`,
+    beside: 'pgbench: one prepared select',
+    reach: 0.6,
+    inCluster: true,
+    unit: 'requests/s',
+    prepare: async (sides) => {
+      await sides.postgres.prepareRows(size);
+      await once(sides, prefix, () =>
+        inParallel(NAMES, (number) => sides.node.request('PUT', `${prefix}${number}`, randomBytes(size))),
+      );
+    },
+    ours: ({ tools, seconds, node }) =>
+      wrk(tools.wrk, { url: node.url, connections, seconds, method: 'GET', prefix, names: NAMES, headers: [AUTHORIZATION] }),
+    other: ({ seconds, postgres }) => postgres.bench({ connections, seconds, statement: 'SELECT data FROM kept WHERE id = :id' }),
+  };
+}
+
+function clusterPut(connections) {
+  const size = 4 * KIB;
+  const prefix = `/v1/files/bench/cluster-put-${connections}/`;
+  const statement = `INSERT INTO kept (id, data) VALUES (:id, decode(repeat('62', ${size}), 'hex'))
+    ON CONFLICT (id) DO UPDATE SET data = excluded.data`.replaceAll(/\s+/g, ' ');
+  return {
+    name: `cluster-put-4k-${connections}`,
+    title: `cluster: PUT 4 KiB with Redis lock, replacing, ${connections} connections`,
+    beside: 'pgbench: one durable upsert',
+    reach: 0.5,
+    inCluster: true,
+    usesDisk: true,
+    unit: 'requests/s',
+    prepare: async ({ node, postgres }) => {
+      await postgres.prepareRows(size);
+      await inParallel(NAMES, (number) => node.request('PUT', `${prefix}${number}`, 'x'));
+    },
+    ours: ({ tools, seconds, node }) =>
+      wrk(tools.wrk, {
+        url: node.url,
+        connections,
+        seconds,
+        method: 'PUT',
+        prefix,
+        names: NAMES,
+        size,
+        headers: [AUTHORIZATION],
+      }),
+    other: ({ seconds, postgres }) => postgres.bench({ connections, seconds, statement }),
+  };
+}
+
+/** What an earlier work has made is there. */
+async function once({ made }, what, work) {
+  if (made.has(what)) return;
+  made.add(what);
+  await work();
 }
 
 /** The same files on both sides, unless an earlier work has made them. */

@@ -7,6 +7,8 @@ import { openPostgresData, openPostgresStore, type PostgresMetadataStore, type P
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { selfSignedCertificate } from '../../../apps/callfs/src/cli/tls/self-signed-certificate';
 import { PostgresServer } from '../../../test/support/postgres';
+import { SteadyClient, TYPES } from '../src/postgres/connection';
+import { ReadLane } from '../src/postgres/read-lane';
 import { Sessions } from '../src/postgres/sessions';
 import {
   authorised,
@@ -196,6 +198,81 @@ it('P1: a server that is killed under load has lost nothing that was acknowledge
   }
 });
 
+describe('paths are resolved together, and what is known is used while nothing has changed', () => {
+  /** A lane and the names of the statements that it has sent. */
+  async function openLane(database: string): Promise<{ lane: ReadLane; sent: () => (string | undefined)[] }> {
+    const statements: (string | undefined)[] = [];
+    const lane = new ReadLane(async () => {
+      const client = new SteadyClient({ connectionString: server.dsn(database), types: TYPES });
+      await client.connect();
+      const query = client.query.bind(client) as (config: { name?: string }) => Promise<unknown>;
+      client.query = ((config: { name?: string }) => (statements.push(config.name), query(config))) as typeof client.query;
+      return client;
+    });
+    return { lane, sent: () => statements.splice(0) };
+  }
+
+  it('P3: one statement for a turn, a look at the snapshot for what is known, another after any commit', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database));
+    for (const name of ['a', 'b', 'c']) await makeFile(store, [name], inline(name));
+    const { lane, sent } = await openLane(database);
+    const ask = async (...names: string[]) => {
+      const found = await Promise.all(names.map((name) => lane.resolve([name], true)));
+      return found.map(({ inodes, data }) => (inodes.length === 2 ? data?.toString() : undefined));
+    };
+    expect(await ask('a', 'b', 'none')).toEqual(['a', 'b', undefined]);
+    expect(sent()).toEqual(['callfs_resolve_many']);
+    expect(await ask('b', 'a', 'none')).toEqual(['b', 'a', undefined]);
+    expect(sent()).toEqual(['callfs_snapshot']);
+    expect(await ask('a', 'c')).toEqual(['a', 'c']);
+    expect(sent()).toEqual(['callfs_resolve_many']);
+
+    await makeFile(store, ['none'], inline('there'));
+    expect(await ask('a', 'none')).toEqual(['a', 'there']);
+    expect(sent()).toEqual(['callfs_snapshot', 'callfs_resolve_many']);
+    await store.replaceContent(await target(store, 'a'), inline('new'), {});
+    expect(await ask('a', 'unknown', 'b')).toEqual(['new', undefined, 'b']);
+    expect(sent()).toEqual(['callfs_resolve_many', 'callfs_resolve_many']);
+    // What nobody asked for when the change was found out is not known either.
+    for (const name of ['a', 'b']) await store.replaceContent(await target(store, name), inline('newer'), {});
+    expect([await ask('a'), await ask('b')]).toEqual([['newer'], ['newer']]);
+    await lane.close();
+  });
+
+  it('P3: a commit that is under way changes nothing, and its end does', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database));
+    await makeFile(store, ['f'], inline('old'));
+    const other = new Client({ connectionString: server.dsn(database) });
+    clients.push(other);
+    await other.connect();
+    await other.query('BEGIN');
+    await other.query('UPDATE inode SET mode = 0 WHERE id <> 1');
+    const { lane } = await openLane(database);
+    const mode = async () => (await lane.resolve(['f'], true)).inodes[1]?.mode;
+    expect([await mode(), await mode()]).toEqual([0o644, 0o644]);
+    await makeFile(store, ['g']);
+    expect([await mode(), await mode()]).toEqual([0o644, 0o644]);
+    await other.query('COMMIT');
+    expect([await mode(), await mode()]).toEqual([0, 0]);
+    await lane.close();
+  });
+
+  it('knows nothing of a server that was started again', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database));
+    await makeFile(store, ['f'], inline('text'));
+    const { lane, sent } = await openLane(database);
+    for (let round = 0; round < 2; round++) expect((await lane.resolve(['f'], true)).data?.toString()).toBe('text');
+    expect(sent()).toEqual(['callfs_resolve_many', 'callfs_snapshot']);
+    await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
+    expect((await lane.resolve(['f'], true)).data?.toString()).toBe('text');
+    expect(sent().at(-1)).toBe('callfs_resolve_many');
+    await lane.close();
+  });
+});
+
 describe('N5: what goes wrong on the way', () => {
   it('a deadlock with somebody else is tried again and seen by nobody', async () => {
     const database = await server.createDatabase();
@@ -245,10 +322,12 @@ describe('N5: what goes wrong on the way', () => {
     await waiting(database, 1);
     // The second has the connection when the time of the third is up.
     const second = wait();
-    await expect(store.resolve(['f'])).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
+    await expect(store.ping()).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
+    // Paths are resolved on a connection of their own.
+    expect(await find(store, 'f')).toBeUndefined();
     await other.query('ROLLBACK');
     await Promise.all([first, second]);
-    expect(await find(store, 'f')).toBeUndefined();
+    await store.ping();
   });
 
   it('a connection that the server cuts off is replaced, and a read does not notice', async () => {
@@ -257,6 +336,7 @@ describe('N5: what goes wrong on the way', () => {
     await makeFile(store, ['f']);
     await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
     expect(await read(store, 'f')).toBe('text');
+    expect(await namesIn(store)).toEqual(['f']);
     await makeFile(store, ['g']);
   });
 

@@ -187,7 +187,11 @@ export const KEYS = {
     'PostgreSQL: `postgres://user:pass@host:port/db?sslmode=…` with any sslmode of libpq.',
   ),
   'metadata_store.sqlite_path': optional(filePath, 'The SQLite file.', '`metadata.sqlite` in `backend.localfs_root_path`'),
-  'metadata_store.pool_size': key(integer(1, 1000), 10, 'Connections to PostgreSQL that this node may have.'),
+  'metadata_store.pool_size': key(
+    integer(1, 1000),
+    10,
+    'Connections to PostgreSQL that this node may have, beside one that looks up paths.',
+  ),
   'dlm.type': optional(oneOf('local', 'redis'), 'Where locks are kept.', '`redis` when an address is set, else `local`'),
   'dlm.redis_addr': key(listOf(hostAndPort), [], 'Redis, as `host:port`; several are nodes of a Redis Cluster.'),
   'dlm.redis_password': secret(text, 'Password of Redis.'),

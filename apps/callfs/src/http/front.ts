@@ -18,10 +18,10 @@ export interface ExchangeObserver {
   refused(refusal: { requestId: string; status: number; remoteAddress: string }): void;
 }
 
-/** Answers at once what needs neither router nor waiting. */
+/** Answers what needs no router. */
 export interface QuickAnswer {
-  /** Whether it has answered; otherwise nothing has happened. */
-  answer(exchange: Exchange): boolean;
+  /** Whether it has answered, or will, or will call `otherwise` when it finds that it cannot; if not, nothing has happened. */
+  answer(exchange: Exchange, otherwise: () => void): boolean;
 }
 
 /** Answers what nodes ask of each other. */
@@ -73,9 +73,12 @@ export class HttpFront {
       return;
     }
     const opensSocket = (request as SocketRequest).upgrade;
-    if (!opensSocket && (this.quick?.answer(exchange) || this.internal?.answer(exchange))) return;
-    request.url = routedPath(target.path, opensSocket);
-    this.route(request, response);
+    const goOn = (): void => {
+      request.url = routedPath(target.path, opensSocket);
+      this.route(request, response);
+    };
+    if (!opensSocket && (this.quick?.answer(exchange, goOn) || this.internal?.answer(exchange))) return;
+    goOn();
   }
 
   /**

@@ -11,7 +11,14 @@ import {
   type Inode,
   type VirtualPath,
 } from '@callfs/core';
-import { MetadataStore, type AttributeChanges, type CommitGuard, type NewContent, type TableStatement } from '@callfs/metadata';
+import {
+  MetadataStore,
+  type AttributeChanges,
+  type CommitGuard,
+  type NewContent,
+  type Resolution,
+  type TableStatement,
+} from '@callfs/metadata';
 import type { BlobBody } from '@callfs/storage';
 import type { Caller } from './caller';
 import { CommitRunner, type Plan } from './commit-runner';
@@ -102,15 +109,15 @@ export class FilesService {
    * and all of it is at hand; `undefined` otherwise, also for what would be refused: then the ordinary way decides.
    */
   openNow(identity: Identity, path: VirtualPath, options: { data: boolean }): Quick | undefined {
-    const { names, saysDirectory } = path;
-    const { scope } = identity;
-    if (scope && !(scope.verbs.includes('read') && path.isWithin(scope.path))) return undefined;
-    const found = saysDirectory ? undefined : this.store.resolveNow?.(names, options);
-    const inode = found?.inodes[names.length];
-    if (!inode?.content || !mayAccess(identity, inode, READ)) return undefined;
-    for (let depth = 0; depth < names.length; depth++)
-      if (!mayAccess(identity, found?.inodes[depth] as Inode, EXECUTE)) return undefined;
-    return { inode, content: inode.content, data: found?.data ?? null };
+    if (!mayBeQuick(identity, path)) return undefined;
+    const found = this.store.resolveNow?.(path.names, options);
+    return found && quickOf(identity, path, found);
+  }
+
+  /** The same where nothing is at hand before the store was asked; `undefined` when it is known at once to be of no use. */
+  openSoon(identity: Identity, path: VirtualPath, options: { data: boolean }): Promise<Quick | undefined> | undefined {
+    if (this.store.resolveNow || !mayBeQuick(identity, path)) return undefined;
+    return this.store.resolve(path.names, options).then((found) => quickOf(identity, path, found));
   }
 
   /** The bytes of what `openNow` found, or of a part, when they are in memory; `undefined` otherwise. */
@@ -253,4 +260,15 @@ export class FilesService {
 
 function partOf(data: Buffer, range?: ByteRange): Buffer {
   return range ? data.subarray(range.offset, range.offset + range.length) : data;
+}
+
+function mayBeQuick({ scope }: Identity, path: VirtualPath): boolean {
+  return !path.saysDirectory && (!scope || (scope.verbs.includes('read') && path.isWithin(scope.path)));
+}
+
+function quickOf(identity: Identity, { names }: VirtualPath, { inodes, data }: Resolution): Quick | undefined {
+  const inode = inodes[names.length];
+  if (!inode?.content || !mayAccess(identity, inode, READ)) return undefined;
+  for (let depth = 0; depth < names.length; depth++) if (!mayAccess(identity, inodes[depth] as Inode, EXECUTE)) return undefined;
+  return { inode, content: inode.content, data };
 }

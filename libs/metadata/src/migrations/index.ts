@@ -7,6 +7,7 @@ import { Audit1764205000000 } from './6-audit.migration';
 import { Collect1764206000000 } from './7-collect.migration';
 import { TreeFunctions1764209000000 } from './9-tree-functions.migration';
 import { CopiesUnlocked1764210000000 } from './10-copies-unlocked.migration';
+import { PlannedFunctions1764211000000 } from './11-planned-functions.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   Collect1764206000000,
   TreeFunctions1764209000000,
   CopiesUnlocked1764210000000,
+  PlannedFunctions1764211000000,
 ];

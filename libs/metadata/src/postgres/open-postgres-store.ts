@@ -41,7 +41,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     operationTimeoutMs,
     synchronousCommit,
   });
-  return new PostgresMetadataStore(dataSource, poolOf(dataSource), collectGraceMs, options.observe);
+  const pool = poolOf(dataSource);
+  return new PostgresMetadataStore(dataSource, pool, () => connectReader(pool), collectGraceMs, options.observe);
 }
 
 /** The same tables without a store around them; other nodes may have them open. `METADATA_UNAVAILABLE`. */
@@ -69,6 +70,14 @@ async function openData(dsn: string, settings: SessionSettings): Promise<Metadat
 
 function poolOf(dataSource: DataSource): Pool {
   return (dataSource.driver as unknown as { master: Pool }).master;
+}
+
+/** As those of the pool, for statements that are planned once, for any number of rows. */
+async function connectReader(pool: Pool): Promise<Client> {
+  const client = new SteadyClient(pool.options);
+  await client.connect();
+  await client.query('SET plan_cache_mode = force_generic_plan; SET jit = off');
+  return client;
 }
 
 interface SessionSettings {

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import type { Pool } from 'pg';
+import type { Client, Pool } from 'pg';
 import {
   CallfsError,
   type Content,
@@ -37,7 +37,8 @@ import { CommitLane, type TreeChange } from './commit-lane';
 import { metadataError } from './postgres-errors';
 import { PostgresTables, runTableStatement } from './postgres-tables';
 import { ensurePrincipals } from './principal-rows';
-import { COLLECTABLE, CONTENTS, listStatement, READ_INLINE, RESOLVE } from './read-statements';
+import { COLLECTABLE, CONTENTS, listStatement, READ_INLINE } from './read-statements';
+import { ReadLane } from './read-lane';
 import { Sessions, type TransactionClient } from './sessions';
 import { requireCopy, requireRemoval } from './tree-access';
 import { TREE_LOCK } from './tree-functions';
@@ -49,8 +50,8 @@ const SHARED = `SELECT pg_advisory_xact_lock_shared(${TREE_LOCK})`;
 const TREE_TIMEOUT_MS = 600_000;
 
 /**
- * The tree in PostgreSQL, shared by any number of nodes. Nothing is cached: a read is one round trip that sees all that
- * was acknowledged. A change is part of a group commit (`commit-lane.ts`). It is longer than most files because the
+ * The tree in PostgreSQL, shared by any number of nodes. A read is a round trip, which others may share, and sees all that
+ * was acknowledged (`read-lane.ts`). A change is part of a group commit (`commit-lane.ts`). It is longer than most files because the
  * contract is.
  */
 export class PostgresMetadataStore extends MetadataStore {
@@ -58,18 +59,21 @@ export class PostgresMetadataStore extends MetadataStore {
   override readonly tables: PostgresTables;
   private readonly sessions: Sessions;
   private readonly lane: CommitLane;
+  private readonly reads: ReadLane;
   private readonly graceNs: string;
   private closed: Promise<void> | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly pool: Pool,
+    connect: () => Promise<Client>,
     collectGraceMs: number,
     private readonly observe: QueryObserver = () => undefined,
   ) {
     super();
     this.sessions = new Sessions(pool);
     this.lane = new CommitLane(this.sessions);
+    this.reads = new ReadLane(connect);
     this.tables = new PostgresTables(this.sessions, (operation, work) => this.timed(operation, work));
     this.graceNs = String(BigInt(collectGraceMs) * 1_000_000n);
   }
@@ -79,13 +83,8 @@ export class PostgresMetadataStore extends MetadataStore {
     return this.lane.commits;
   }
 
-  override async resolve(names: readonly string[], options?: { data?: boolean }): Promise<Resolution> {
-    const wantsData = options?.data === true;
-    const rows = await this.timed('resolve', () =>
-      this.sessions.read<InodeRow & { data: Buffer | null }>(RESOLVE, [names, names.length, wantsData]),
-    );
-    const data = rows.length === names.length + 1 ? (rows[names.length]?.data ?? null) : null;
-    return { inodes: rows.map(inodeOf), data };
+  override resolve(names: readonly string[], options?: { data?: boolean }): Promise<Resolution> {
+    return this.timed('resolve', () => this.reads.resolve(names, options?.data === true));
   }
 
   override async readInline(content: ContentId): Promise<Buffer> {
@@ -310,7 +309,7 @@ export class PostgresMetadataStore extends MetadataStore {
   }
 
   private async letGo(): Promise<void> {
-    await this.lane.idle();
+    await Promise.all([this.lane.idle(), this.reads.close()]);
     await this.dataSource.destroy();
   }
 

@@ -2,16 +2,33 @@ import type { ListQuery } from '../metadata-store';
 import type { Prepared } from './sessions';
 import { INODE_COLUMNS } from './tree-functions';
 
-/** What names lead to from the root, as far as they lead. Parameters: the names, how many, whether the last one's bytes are wanted. */
-export const RESOLVE: Prepared = {
-  name: 'callfs_resolve',
-  text: `WITH RECURSIVE walk (depth, id) AS (
-      SELECT 0, 1::bigint
+/** Which transactions are over: while it is the same, so are all rows. */
+export const SNAPSHOT: Prepared = { name: 'callfs_snapshot', text: 'SELECT pg_current_snapshot()::text AS at' };
+
+const NO_INODE = 'NULL, '.repeat(19);
+
+/**
+ * What paths lead to from the root, as far as they lead. Parameters: the names of all of them, where each path begins among
+ * these and how many it has, whether its last one's bytes are wanted. Each inode that is met comes once, then the numbers of
+ * those on each path, and the snapshot of it all. It is planned without knowing how many there are, so each step is one
+ * that looks up a row by its key.
+ */
+export const RESOLVE_MANY: Prepared = {
+  name: 'callfs_resolve_many',
+  text: `WITH RECURSIVE walk (path, depth, id) AS (
+      SELECT n, 0, 1::bigint FROM generate_series(1, cardinality($2::int[])) n
       UNION ALL
-      SELECT w.depth + 1, d.inode_id FROM walk w JOIN dentry d ON d.parent_id = w.id AND d.name = ($1::text[])[w.depth + 1] WHERE w.depth < $2
+      SELECT w.path, w.depth + 1, d.inode_id FROM walk w CROSS JOIN LATERAL (
+        SELECT inode_id FROM dentry WHERE parent_id = w.id AND name = ($1::text[])[($2::int[])[w.path] + w.depth + 1] LIMIT 1
+      ) d WHERE w.depth < ($3::int[])[w.path]
+    ), met AS MATERIALIZED (
+      SELECT id, bool_or(($4::bool[])[path] AND depth = ($3::int[])[path]) AS wants_data FROM walk GROUP BY id
     )
-    SELECT ${INODE_COLUMNS}, CASE WHEN $3 AND w.depth = $2 THEN c.data END AS data
-    FROM walk w JOIN inode i ON i.id = w.id LEFT JOIN content c ON c.id = i.content_id ORDER BY w.depth`,
+    SELECT NULL AS at, NULL::int AS path, NULL AS ids, ${INODE_COLUMNS}, CASE WHEN m.wants_data THEN c.data END AS data
+    FROM met m CROSS JOIN LATERAL (SELECT * FROM inode WHERE id = m.id LIMIT 1) i
+    LEFT JOIN LATERAL (SELECT * FROM content WHERE id = i.content_id LIMIT 1) c ON TRUE
+    UNION ALL SELECT NULL, path, string_agg(id::text, ',' ORDER BY depth), ${NO_INODE} NULL FROM walk GROUP BY path
+    UNION ALL SELECT pg_current_snapshot()::text, NULL, NULL, ${NO_INODE} NULL`,
 };
 
 export const READ_INLINE: Prepared = { name: 'callfs_inline', text: 'SELECT data FROM content WHERE id = $1' };

@@ -89,7 +89,12 @@ export class TransactionClient implements Changes {
 }
 
 /** The connection broke before an answer came. Reading again does no harm. */
-function isConnectionLost(error: unknown): boolean {
+export function isConnectionLost(error: unknown): boolean {
   const { code, message = '' } = (error ?? {}) as { code?: string; message?: string };
-  return code === 'ECONNRESET' || code === 'EPIPE' || code === '57P01' || /^Connection terminated/.test(message);
+  return (
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    code === '57P01' ||
+    /^(Connection terminated|Client has encountered a connection error)/.test(message)
+  );
 }

@@ -35,11 +35,13 @@ export const TREE_FUNCTIONS: readonly string[] = [
     FROM replica WHERE content_id = content
   $$`,
 
-  `CREATE OR REPLACE FUNCTION callfs_inode(inode_id BIGINT) RETURNS JSONB LANGUAGE sql STABLE AS $$
-    SELECT to_jsonb(r) FROM (
+  // Functions in SQL are planned anew with each call; those in PL/pgSQL keep their plans.
+  `CREATE OR REPLACE FUNCTION callfs_inode(inode_id BIGINT) RETURNS JSONB LANGUAGE plpgsql STABLE AS $$
+  BEGIN
+    RETURN (SELECT to_jsonb(r) FROM (
       SELECT ${INODE_COLUMNS} FROM inode i LEFT JOIN content c ON c.id = i.content_id WHERE i.id = inode_id
-    ) r
-  $$`,
+    ) r);
+  END $$`,
 
   `CREATE OR REPLACE FUNCTION callfs_changed() RETURNS VOID LANGUAGE plpgsql AS $$
   BEGIN
@@ -117,9 +119,10 @@ export const TREE_FUNCTIONS: readonly string[] = [
     END IF;
   END $$`,
 
-  `CREATE OR REPLACE FUNCTION callfs_touch(directory BIGINT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE sql AS $$
-    UPDATE inode SET mtime_ns = now, ctime_ns = now, nlink = nlink + links, version = version + 1 WHERE id = directory
-  $$`,
+  `CREATE OR REPLACE FUNCTION callfs_touch(directory BIGINT, links BIGINT, now BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  BEGIN
+    UPDATE inode SET mtime_ns = now, ctime_ns = now, nlink = nlink + links, version = version + 1 WHERE id = directory;
+  END $$`,
 
   `CREATE OR REPLACE FUNCTION callfs_insert(kind TEXT, attributes JSONB, size BIGINT, links BIGINT, content BIGINT, media TEXT, target TEXT, now BIGINT)
    RETURNS BIGINT LANGUAGE plpgsql AS $$
@@ -151,6 +154,20 @@ export const TREE_FUNCTIONS: readonly string[] = [
     due BIGINT := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 + grace_ns;
     gone RECORD;
   BEGIN
+    -- One is planned once; for many it depends on how many.
+    IF cardinality(contents) = 1 THEN
+      UPDATE content SET refs = refs - 1 WHERE id = contents[1] RETURNING kind, size, refs INTO gone;
+      IF gone.refs <= 0 THEN
+        IF gone.kind = 'blob' THEN
+          INSERT INTO collect (backend, instance_id, key, not_before)
+            SELECT backend, instance_id, key, due FROM replica WHERE content_id = contents[1];
+          DELETE FROM replica WHERE content_id = contents[1];
+        END IF;
+        DELETE FROM content WHERE id = contents[1];
+        PERFORM callfs_count(gone.kind || '_bytes', -gone.size);
+      END IF;
+      RETURN;
+    END IF;
     PERFORM 1 FROM content WHERE id = ANY (contents) ORDER BY id FOR UPDATE;
     UPDATE content SET refs = refs - n.count
       FROM (SELECT id, count(*) AS count FROM unnest(contents) AS id GROUP BY id) n WHERE content.id = n.id;
@@ -189,20 +206,23 @@ export const TREE_FUNCTIONS: readonly string[] = [
       VALUES (CASE WHEN bytes IS NULL THEN 'blob' ELSE 'inline' END, (wanted->>'size')::bigint, wanted->>'sha256', 1,
         wanted->>'backend', wanted->>'instanceId', bytes)
       RETURNING id, size INTO content, length;
-    PERFORM callfs_refuse_condemned(wanted->'replicas');
-    INSERT INTO replica (content_id, backend, instance_id, key)
-      SELECT content, r->>'backend', r->>'instanceId', r->>'key' FROM jsonb_array_elements(wanted->'replicas') r;
+    IF jsonb_array_length(wanted->'replicas') > 0 THEN
+      PERFORM callfs_refuse_condemned(wanted->'replicas');
+      INSERT INTO replica (content_id, backend, instance_id, key)
+        SELECT content, r->>'backend', r->>'instanceId', r->>'key' FROM jsonb_array_elements(wanted->'replicas') r;
+    END IF;
     PERFORM callfs_count(CASE WHEN bytes IS NULL THEN 'blob_bytes' ELSE 'inline_bytes' END, length);
   END $$`,
 
-  `CREATE OR REPLACE FUNCTION callfs_update(inode_id BIGINT, changes JSONB, now BIGINT) RETURNS VOID LANGUAGE sql AS $$
+  `CREATE OR REPLACE FUNCTION callfs_update(inode_id BIGINT, changes JSONB, now BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  BEGIN
     UPDATE inode SET
       mode = coalesce((changes->>'mode')::integer, mode), uid = coalesce((changes->>'uid')::bigint, uid),
       gid = coalesce((changes->>'gid')::bigint, gid), atime_ns = coalesce((changes->>'atimeNs')::bigint, atime_ns),
       mtime_ns = coalesce((changes->>'mtimeNs')::bigint, mtime_ns), ctime_ns = now, version = version + 1,
       content_type = CASE WHEN changes ? 'contentType' THEN changes->>'contentType' ELSE content_type END
-    WHERE id = inode_id
-  $$`,
+    WHERE id = inode_id;
+  END $$`,
 
   // Judges where a new name is to stand, and makes the missing directories; the directory it will be in.
   `CREATE OR REPLACE FUNCTION callfs_place(at JSONB, now BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
-import { Authenticator } from '@callfs/auth';
+import { Authenticator, type Identity } from '@callfs/auth';
 import { VirtualPath, type ByteRange, type Content, type Inode } from '@callfs/core';
 import { FilesService, type Quick } from '../../use-cases/files.service';
+import { writeError } from '../error-response';
 import type { Exchange } from '../exchange';
 import type { QuickAnswer } from '../front';
 import { KEEP_ALIVE_MS } from '../node-server';
@@ -42,8 +43,8 @@ export class QuickRead implements QuickAnswer {
     private readonly authenticator: Authenticator,
   ) {}
 
-  /** Whether it has answered; otherwise nothing has happened. */
-  answer(exchange: Exchange): boolean {
+  /** Whether it has answered, or will, or will call `otherwise`; if not, nothing has happened. */
+  answer(exchange: Exchange, otherwise: () => void): boolean {
     const { request, response, target } = exchange;
     const isGet = request.method === 'GET';
     if (!(isGet || request.method === 'HEAD') || !target.path.startsWith(PREFIX) || target.query !== '') return false;
@@ -59,9 +60,30 @@ export class QuickRead implements QuickAnswer {
       return false;
     }
     const found = this.files.openNow(identity, path, { data: isGet });
+    if (found) return this.send(exchange, identity, path, found);
+    const soon = this.files.openSoon(identity, path, { data: isGet });
+    void soon?.then(
+      (opened) => {
+        if (response.destroyed) return;
+        // It may have become the last answer on its connection meanwhile.
+        if (!(opened && response.shouldKeepAlive && this.send(exchange, identity, path, opened))) otherwise();
+      },
+      (error: unknown) => {
+        exchange.identity = identity;
+        exchange.route = ROUTE;
+        writeError(exchange, error);
+      },
+    );
+    return soon !== undefined;
+  }
+
+  /** Whether it has answered with what was found. */
+  private send(exchange: Exchange, identity: Identity, path: VirtualPath, found: Quick): boolean {
+    const { request, response } = exchange;
+    const isGet = request.method === 'GET';
     // Its name is among the fields, and names change without their inode.
-    if (!found || isActiveContent(found.inode.contentType)) return false;
-    const range = isGet ? onePart(headers.range, found.content.size) : undefined;
+    if (isActiveContent(found.inode.contentType)) return false;
+    const range = isGet ? onePart(request.headers.range, found.content.size) : undefined;
     if (range === 'other') return false;
     const body = isGet ? this.bodyOf(found, range, response) : NO_BODY;
     if (!body) return false;
