@@ -1,0 +1,53 @@
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { Client } from '../support/client';
+import { TestCluster } from '../support/cluster';
+import type { Fault } from '../support/fault-proxy';
+import { must } from '../support/fixture';
+import { patternBytes, sha256 } from '../support/random';
+import { storedFiles } from '../support/storage-root';
+import { pollEmptyStaging } from './staging';
+
+const MIB = 1024 * 1024;
+const bytes = patternBytes(1, 4 * MIB);
+
+let cluster: TestCluster;
+let one: Client;
+let two: Client;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start({ nodes: 2, proxied: true });
+  one = cluster.node(1).client();
+  two = cluster.node(2).client();
+  await must(one.put('/on-1', bytes));
+  await must(two.put('/on-2', bytes));
+});
+afterEach(() => void (cluster.way(2).fault = () => undefined));
+afterAll(() => cluster?.stop());
+
+/** What the way to node 2 does to blobs. */
+function breakBlobs(method: 'GET' | 'PUT', fault: Fault): void {
+  cluster.way(2).fault = (request) =>
+    request.method === method && request.path.startsWith('/internal/v1/blobs/') ? fault : undefined;
+}
+
+it.each<[string, string, string, 'GET' | 'PUT', Fault]>([
+  ['the node that has the bytes dies in the middle of them', '/on-2', 'node-1', 'GET', { cutAfter: MIB }],
+  ['it sends other bytes than those that were written', '/on-2', 'node-1', 'GET', { rewrite: flipped }],
+  ['the node that is to have them fails', '/on-1', 'node-2', 'PUT', { status: 500, body: '{"code":"INTERNAL_ERROR"}' }],
+])('N3 %s: 502, and all of them are where they were, and nowhere else', async (_, path, instance, method, fault) => {
+  breakBlobs(method, fault);
+  expect((await one.patch(path, { instance })).outcome).toBe('502 PEER_UNAVAILABLE');
+  cluster.way(2).fault = () => undefined;
+  for (const node of cluster.nodes) {
+    expect(await pollEmptyStaging(node.dataDir)).toEqual([]);
+    expect((await storedFiles(node.dataDir)).blobs).toHaveLength(1);
+    const answer = await must(node.client().get(path));
+    expect([sha256(answer.body), answer.header('x-callfs-instance-id')]).toEqual([sha256(bytes), `node-${path.at(-1)}`]);
+  }
+});
+
+function flipped(chunk: Buffer): Buffer {
+  const copy = Buffer.from(chunk);
+  copy[0] = (copy[0] ?? 0) ^ 1;
+  return copy;
+}
