@@ -17,6 +17,8 @@ export class PartSource {
     /** More than this is `PAYLOAD_TOO_LARGE`. */
     private readonly maxBytes: number,
     private readonly signal: AbortSignal,
+    /** So many bytes are all, where the client has said so: once they are here nothing can break off any more. */
+    private readonly announced?: number,
   ) {
     this.iterator = chunks[Symbol.asyncIterator]();
   }
@@ -45,6 +47,7 @@ export class PartSource {
   }
 
   private async pull(): Promise<void> {
+    if (this.read === this.announced) return this.close();
     let next: IteratorResult<Uint8Array>;
     try {
       next = await this.nextOrAborted();

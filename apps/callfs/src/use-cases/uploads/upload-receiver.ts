@@ -52,7 +52,7 @@ export class UploadReceiver {
    * `UPLOAD_TAKEN_OVER`, and the body's own error when it broke off: then what came is recorded.
    */
   async receive(upload: UploadRecord, body: PartBody, signal: AbortSignal): Promise<UploadRecord> {
-    const source = new PartSource(body.chunks, upload.size - upload.received, signal);
+    const source = new PartSource(body.chunks, upload.size - upload.received, signal, body.size);
     try {
       const now = await (body.checksum ? this.receiveChecked(upload, source, body.checksum) : this.receiveAll(upload, source));
       if (source.broken) throw source.broken;
