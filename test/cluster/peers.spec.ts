@@ -168,6 +168,18 @@ describe('N3 a peer that fails', () => {
     expect(performance.now() - since).toBeLessThan(20_000);
   });
 
+  it('busy with other content: it is waited for', async () => {
+    const stream = content(160_000, 11);
+    await must(west.put('/streaming', stream));
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { bytesPerSecond: 40_000 } : undefined);
+    const asked = cluster.way(2).seen.length;
+    const streaming = east.get('/streaming');
+    await expect.poll(() => cluster.way(2).seen.length).toBeGreaterThan(asked);
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { lateMs: 2_500 } : undefined);
+    expect((await east.get('/on-west')).body.equals(large)).toBe(true);
+    expect((await streaming).body.equals(stream)).toBe(true);
+  });
+
   it('killed while a client reads through another node: never a short 200', async () => {
     const huge = content(32 * MIB, 10);
     await must(west.put('/huge', huge));

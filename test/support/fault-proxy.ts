@@ -18,13 +18,14 @@ export interface SeenRequest {
 
 /**
  * What goes wrong: another answer, a connection that ends, or stalls, after so many bytes of the answer's body, one that
- * drips, other bytes, silence.
+ * drips, other bytes, an answer that is long in coming, silence.
  */
 export type Fault =
   | { readonly status: number; readonly body: string; readonly location?: string }
   | { readonly cutAfter: number }
   | { readonly stallAfter: number }
   | { readonly bytesPerSecond: number }
+  | { readonly lateMs: number }
   | { readonly rewrite: (chunk: Buffer) => Buffer }
   | 'silence';
 
@@ -66,6 +67,16 @@ export class FaultProxy {
       request.resume().on('end', () => response.writeHead(fault.status, headers).end(fault.body));
       return;
     }
+    if (fault && 'lateMs' in fault) return void setTimeout(() => this.pass(request, response, seen, undefined), fault.lateMs);
+    this.pass(request, response, seen, fault);
+  }
+
+  private pass(
+    request: IncomingMessage,
+    response: ServerResponse,
+    seen: SeenRequest,
+    fault: Exclude<Fault, 'silence' | { status: number } | { lateMs: number }> | undefined,
+  ): void {
     const onward = ask({ host: '127.0.0.1', port: this.targetPort, method: seen.method, path: seen.path, headers: seen.headers });
     onward.on('error', () => response.destroy());
     response.on('close', () => onward.destroy());

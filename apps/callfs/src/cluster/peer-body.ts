@@ -13,6 +13,8 @@ export interface PeerBodyOptions {
   readonly signal: AbortSignal | undefined;
   /** It tells how something goes, so it need not be fast. */
   readonly isTalk: boolean;
+  /** Called with each of its chunks. */
+  readonly spoke: () => void;
   /** Called when the peer breaks it. */
   readonly broken: (error: CallfsError) => void;
 }
@@ -66,6 +68,7 @@ export class PeerBody implements AsyncIterableIterator<Buffer> {
 
   private take(chunk: Buffer): void {
     this.received += chunk.length;
+    this.options.spoke();
     if (this.options.isTalk) return;
     if (this.waitedMs > PATIENCE_MS && this.received < this.waitedMs * MIN_BYTES_PER_MS)
       throw new Error(`only ${this.received} bytes came in ${Math.round(this.waitedMs)} ms`);

@@ -24,6 +24,8 @@ export interface PeerClientOptions {
 const CONNECT_MS = 1_000;
 /** From the request to the head of the answer, connecting included; what has a body waits for the disk as well. */
 const ANSWER_MS = 1_700;
+/** A peer that has sent other content within `ANSWER_MS` is busy and not away: it is waited for, but no longer than this. */
+const BUSY_MS = 30_000;
 const CONNECTIONS = 256;
 const REASON_MAX_BYTES = 64 * 1024;
 
@@ -44,6 +46,8 @@ export class PeerClient implements PeerLink {
   private pool: { readonly origin: string; readonly pool: Pool } | undefined;
   /** What the peer's clock is ahead of this node's, as far as the peer has said. */
   private clockAheadMs = 0;
+  /** When it last answered something or sent bytes of it; whether it answers at all (`ping`) says nothing of how busy it is. */
+  private spokeMs = -Infinity;
 
   constructor(
     private readonly peer: string,
@@ -67,7 +71,9 @@ export class PeerClient implements PeerLink {
       const answer = await this.attempt(request, request.body === undefined);
       heard({ answers: true, latencyMs: performance.now() - since });
       const { signal, isTalk = false } = request;
-      return { ...answer, body: new PeerBody(answer.body, { length: answer.length, signal, isTalk, broken: lost }) };
+      const spoke = () => void (this.spokeMs = performance.now());
+      if (operation !== 'ping') spoke();
+      return { ...answer, body: new PeerBody(answer.body, { length: answer.length, signal, isTalk, broken: lost, spoke }) };
     } catch (error) {
       if (CallfsError.is(error, 'PEER_UNAVAILABLE')) lost(error);
       else observe(operation, CallfsError.is(error) ? 'refused' : 'error');
@@ -99,9 +105,15 @@ export class PeerClient implements PeerLink {
     const abort = () => stop.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     let timer: NodeJS.Timeout | undefined;
+    const since = performance.now();
     const within = (ms: number) => {
       clearTimeout(timer);
-      timer = setTimeout(() => stop.abort(tooSlow(ms)), ms);
+      timer = setTimeout(() => {
+        const now = performance.now();
+        const patienceMs = this.spokeMs + ANSWER_MS - now;
+        if (patienceMs > 0 && now - since < BUSY_MS) within(patienceMs);
+        else stop.abort(tooSlow(Math.round(now - since)));
+      }, ms);
     };
     within(ANSWER_MS);
     const sending = body && new SendingBody(body, { size: request.size, signal: stop.signal, within });
