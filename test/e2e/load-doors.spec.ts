@@ -7,10 +7,11 @@ import { freshDirectory, must } from '../support/fixture';
 import { download, makeLink } from '../support/links';
 import { patternBytes, sha256 } from '../support/random';
 import { rawExchange, rawRequest } from '../support/raw';
-import { ROOT_KEY, withServer, type TestServer } from '../support/server';
+import { ROOT_KEY, withServer } from '../support/server';
 import { overSocket, sendFrames } from '../support/sockets';
 import { storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
+import { descriptorsOf, metricOf, settlesWithin } from '../support/observed';
 import { begun, PART, send, status } from '../uploads/tus-client';
 
 const IDLE_MS = 2_500;
@@ -33,25 +34,8 @@ beforeEach(async () => {
   base = await freshDirectory(root);
 });
 
-async function descriptors(of: TestServer): Promise<string[]> {
-  return (await of.openDescriptors()).map((name) => name.replace(/\d+/g, 'n'));
-}
-
-/** Waits until the value is what it should be; the last one is what a failing test shows. */
-async function settles<T>(read: () => Promise<T>, expected: T, withinMs = 15_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  let value = await read();
-  while (JSON.stringify(value) !== JSON.stringify(expected) && Date.now() < deadline) {
-    await delay(50);
-    value = await read();
-  }
-  expect(value).toEqual(expected);
-}
-
-async function metric(name: string): Promise<number> {
-  const { text } = await root.request('GET', '/metrics');
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
-}
+const settles = settlesWithin(15_000);
+const metric = (name: string) => metricOf(root, name);
 
 /** A client that says this and then neither sends nor reads. */
 async function dawdler(text: string): Promise<Socket> {
@@ -81,7 +65,7 @@ describe('D1 a thousand clients that dawdle over links, uploads in parts and soc
     const { token } = await makeLink(root, `${base}/big`, { max_uses: 1_000 });
     const uploads: string[] = [];
     for (let i = 0; i < SLOW / 4; i++) uploads.push(await begun(root, 1_000_000, { path: `${base}/slow-${i}` }));
-    const open = await descriptors(server);
+    const open = await descriptorsOf(server);
     const { resident } = await server.memory();
     await server.resetPeakMemory();
 
@@ -153,13 +137,13 @@ describe('D1 a thousand clients that dawdle over links, uploads in parts and soc
 
       // All of theirs are over on the server's side, though they say nothing and close nothing.
       await settles(() => metric('callfs_uploads_in_flight'), 0);
-      await settles(() => descriptors(server).then((now) => now.length <= open.length + 2), true);
+      await settles(() => descriptorsOf(server).then((now) => now.length <= open.length + 2), true);
       expect((await server.memory()).peak - resident).toBeLessThan(300 * MIB);
     } finally {
       for (const each of sockets) each.destroy();
       slowReader.destroy();
     }
-    await settles(() => descriptors(server), open);
+    await settles(() => descriptorsOf(server), open);
     expect((await root.head(`${base}/socket-3`)).status).toBe(404);
     // What came of the parts is kept, and goes on from there.
     const offset = Number((await status(root, uploads[0] as string)).header('upload-offset'));
@@ -174,7 +158,7 @@ describe('D3 a thousand at once', () => {
     const bytes = patternBytes(3, 100_000);
     await must(root.put(`${base}/file`, bytes));
     const { token } = await makeLink(root, `${base}/file`, { max_uses: 10_000 });
-    const open = await descriptors(server);
+    const open = await descriptorsOf(server);
     const { resident } = await server.memory();
     await server.resetPeakMemory();
     const client = new Client(() => server.url, ROOT_KEY);
@@ -207,7 +191,7 @@ describe('D3 a thousand at once', () => {
     expect((await server.memory()).peak - resident).toBeLessThan(300 * MIB);
     expect((await root.list(base, { limit: 10_000 })).json.count).toBe(751);
     for (const name of ['s1', 's997', 't2', 't999']) expect(sha256((await root.get(`${base}/${name}`)).body)).toBe(sha256(bytes));
-    await settles(() => descriptors(server), open);
+    await settles(() => descriptorsOf(server), open);
     await settles(async () => (await storedFiles(server.dataDir)).staging, []);
   }, 120_000);
 });

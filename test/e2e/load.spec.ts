@@ -6,9 +6,10 @@ import { fileTarget, names, type Client, type Entry } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { rawExchange, rawRequest } from '../support/raw';
-import { ROOT_KEY, withServer, type TestServer } from '../support/server';
+import { ROOT_KEY, withServer } from '../support/server';
 import { storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
+import { descriptorsOf, settlesWithin } from '../support/observed';
 
 const IDLE_MS = 1_500;
 const MIB = 1_048_576;
@@ -27,22 +28,7 @@ beforeEach(async () => {
   base = await freshDirectory(root);
 });
 
-/** Sockets and files that belong to requests; what the server has open for itself does not change. */
-async function descriptors(of: TestServer): Promise<string[]> {
-  return (await of.openDescriptors()).map((name) => name.replace(/\d+/g, 'n'));
-}
-
-/** Waits until the value is what it should be; the last one is what a failing test shows. */
-async function settles<T>(read: () => Promise<T>, expected: T, withinMs = 10_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  let value = await read();
-  while (JSON.stringify(value) !== JSON.stringify(expected) && Date.now() < deadline) {
-    await delay(50);
-    value = await read();
-  }
-  // Not read again: what has settled for one request may move for the next.
-  expect(value).toEqual(expected);
-}
+const settles = settlesWithin(10_000);
 
 describe('D1 slow clients', () => {
   it('1,000 connections that dawdle over their headers, bodies and answers: others are served, and the slow are cut off', async () => {
@@ -150,7 +136,7 @@ describe('D3 1,000 parallel uploads', () => {
     const client = new (root.constructor as typeof Client)(() => server.url, ROOT_KEY);
     await must(root.put(`${base}/warm`, bytes));
     const before = await server.memory();
-    const open = await descriptors(server);
+    const open = await descriptorsOf(server);
     await server.resetPeakMemory();
 
     const answers = await Promise.all(
@@ -163,7 +149,7 @@ describe('D3 1,000 parallel uploads', () => {
     expect((await server.memory()).peak - before.resident).toBeLessThan(300 * MIB);
     expect((await root.list(base, { limit: 10_000 })).json.count).toBe(1_001);
     for (const index of [0, 499, 999]) expect(sha256((await root.get(`${base}/f${index}`)).body)).toBe(sha256(bytes));
-    await settles(() => descriptors(server), open);
+    await settles(() => descriptorsOf(server), open);
     await settles(async () => (await storedFiles(server.dataDir)).staging, []);
   }, 120_000);
 });
@@ -172,26 +158,26 @@ describe('D4 clients that vanish', () => {
   const BYTES = patternBytes(4, 1_000_000);
 
   it.each([0, 1, 50, 99])('at %d percent of an upload: nothing visible, nothing left behind', async (percent) => {
-    const open = await descriptors(server);
+    const open = await descriptorsOf(server);
     const stored = await storedFiles(server.dataDir);
     const head = rawRequest('PUT', `/v1/files${base}/vanished`, { ...authorization, 'Content-Length': BYTES.length });
     const part = BYTES.subarray(0, (BYTES.length * percent) / 100);
 
     await Promise.all(Array.from({ length: 10 }, () => rawExchange(server, [head, part], { reset: true, untilClose: true })));
 
-    await settles(() => descriptors(server), open);
+    await settles(() => descriptorsOf(server), open);
     await settles(() => storedFiles(server.dataDir), stored);
     expect((await root.head(`${base}/vanished`)).status).toBe(404);
     expect((await root.put(`${base}/vanished`, 'no lock is left')).status).toBe(201);
   });
 
   it('after the last byte of an upload, before the answer: the whole file or none', async () => {
-    const open = await descriptors(server);
+    const open = await descriptorsOf(server);
     const head = rawRequest('PUT', `/v1/files${base}/sent`, { ...authorization, 'Content-Length': BYTES.length });
 
     await rawExchange(server, [head, BYTES], { reset: true, untilClose: true });
 
-    await settles(() => descriptors(server), open);
+    await settles(() => descriptorsOf(server), open);
     await settles(async () => (await storedFiles(server.dataDir)).staging, []);
     const answer = await root.get(`${base}/sent`);
     if (answer.status === 200) expect(sha256(answer.body)).toBe(sha256(BYTES));
@@ -200,7 +186,7 @@ describe('D4 clients that vanish', () => {
 
   it.each([0, 1, 50, 99])('at %d percent of a download: every descriptor comes back', async (percent) => {
     await must(root.put(`${base}/big`, BYTES));
-    const open = await descriptors(server);
+    const open = await descriptorsOf(server);
 
     await Promise.all(
       Array.from({ length: 10 }, async () => {
@@ -217,7 +203,7 @@ describe('D4 clients that vanish', () => {
       }),
     );
 
-    await settles(() => descriptors(server), open);
+    await settles(() => descriptorsOf(server), open);
     expect((await root.delete(`${base}/big`)).status).toBe(204);
   });
 });

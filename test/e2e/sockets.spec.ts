@@ -11,6 +11,7 @@ import { rawExchange, rawRequest } from '../support/raw';
 import { prepareServer, ROOT_KEY, withServer, type TestServer } from '../support/server';
 import { overSocket, sendFrames, socketUrl, type SocketOptions, type SocketOutcome } from '../support/sockets';
 import { useServer } from '../support/use-server';
+import { descriptorsOf, metricOf, settlesWithin } from '../support/observed';
 
 const MIB = 1_048_576;
 const IDLE_MS = 1_500;
@@ -49,18 +50,8 @@ function upload(
 }
 
 const code = ({ status, text }: SocketOutcome) => `${status} ${String((JSON.parse(text) as { code: unknown }).code)}`;
-const metric = async (name: string) =>
-  Number(new RegExp(`^${name} (\\S+)$`, 'm').exec((await root.request('GET', '/metrics')).text)?.[1] ?? NaN);
-
-async function settles<T>(read: () => Promise<T>, expected: T, withinMs = 15_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  let value = await read();
-  while (JSON.stringify(value) !== JSON.stringify(expected) && Date.now() < deadline) {
-    await delay(50);
-    value = await read();
-  }
-  expect(value).toEqual(expected);
-}
+const metric = (name: string) => metricOf(root, name);
+const settles = settlesWithin(15_000);
 
 describe('a download over a socket', () => {
   it.each([0, 1, 100, 20_000, 300_000, 5 * MIB])(
@@ -332,8 +323,7 @@ it('stands in the access log and the metrics', async () => {
 });
 
 describe('D4 clients that vanish', () => {
-  const descriptors = async () =>
-    (await server.openDescriptors()).map((name) => name.replace(/\d+/g, 'n')).filter((name) => !name.includes('socket'));
+  const descriptors = async () => (await descriptorsOf(server)).filter((name) => !name.includes('socket'));
 
   it.each([0, 1, 50, 99, 100])('at %d percent of an upload or download leave nothing behind', async (percent) => {
     const bytes = patternBytes(6, 3 * MIB);

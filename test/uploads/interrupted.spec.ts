@@ -9,6 +9,7 @@ import { rawRequest } from '../support/raw';
 import { withServer, type TestServer } from '../support/server';
 import { storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
+import { descriptorsOf, metricOf, settlesWithin } from '../support/observed';
 import { begin, begun, PART, send, status } from './tus-client';
 
 const MIB = 1_048_576;
@@ -36,22 +37,8 @@ async function stalled(upload: string, offset: number, size: number, bytes: Buff
   return socket;
 }
 
-async function metric(of: TestServer, name: string): Promise<number> {
-  const { text } = await of.client().request('GET', '/metrics');
-  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
-}
-
-/** Waits until the value is what it should be; the last one is what a failing test shows. */
-async function settles<T>(read: () => Promise<T>, expected: T, withinMs = 20_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  let value = await read();
-  while (JSON.stringify(value) !== JSON.stringify(expected) && Date.now() < deadline) {
-    await delay(50);
-    value = await read();
-  }
-  expect(value).toEqual(expected);
-}
-
+const settles = settlesWithin(20_000);
+const metric = (of: TestServer, name: string) => metricOf(of.client(), name);
 const offsetOf = async (upload: string) => Number((await status(alice, upload)).header('upload-offset'));
 
 describe('T3 whoever comes takes over', () => {
@@ -110,11 +97,7 @@ describe('D4 clients that vanish', () => {
     expect(offset).toBe(size);
     expect(sha256((await alice.get(`${base}/f`)).body)).toBe(sha256(bytes));
     await settles(async () => (await storedFiles(server.dataDir)).staging, []);
-    await settles(
-      async () =>
-        (await server.openDescriptors()).map((name) => name.replace(/\d+/g, 'n')).filter((name) => !name.includes('socket')),
-      idle,
-    );
+    await settles(async () => (await descriptorsOf(server)).filter((name) => !name.includes('socket')), idle);
     expect(await metric(server, 'callfs_active_locks')).toBe(0);
   });
 
