@@ -15,7 +15,7 @@ export interface TableStatement {
 export abstract class MetadataTables {
   /**
    * The engine's own clock in whole milliseconds, as an expression for statements: what expires does so by the one clock
-   * that all nodes share, whatever theirs say.
+   * that all nodes share, whatever theirs say. One moment for the whole of a statement, that of its start.
    */
   abstract readonly now: string;
 

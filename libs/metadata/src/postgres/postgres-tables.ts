@@ -3,7 +3,7 @@ import type { Sessions, TransactionClient } from './sessions';
 
 /** The tables beside the tree; every `?` of a statement becomes the `$n` that PostgreSQL wants. */
 export class PostgresTables extends MetadataTables {
-  override readonly now = 'CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)';
+  override readonly now = 'CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS BIGINT)';
 
   constructor(
     private readonly sessions: Sessions,
