@@ -87,7 +87,7 @@ describe('the audit log', () => {
     expect((await overSocket(server, alice, `${path}/short`, query, { opened })).closeCode).toBe(1008);
     await overSocket(server, alice, `${path}/socket`, 'mode=download');
 
-    await expect.poll(async () => (await entriesOf({ path, user: 'alice' })).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await entriesOf({ path, user: 'alice' })).length, { timeout: 60_000 }).toBe(2);
     const seen = await entriesOf({ path, user: 'alice' });
     expect(seen.map(({ operation, path: at, status, code }) => [operation, at, status, code])).toEqual([
       ['create', `${path}/parts`, 204, 'OK'],
@@ -240,6 +240,6 @@ it('removes entries whose time is over, however many there are, and keeps the ot
       const { items } = (await must(client.request('GET', '/v1/admin/audit?path=/kept&order=asc&limit=10000'))).json;
       return (items as { request_id: string }[]).length;
     };
-    await expect.poll(left, { timeout: 20_000 }).toBe(2);
+    await expect.poll(left, { timeout: 60_000 }).toBe(2);
   });
 });

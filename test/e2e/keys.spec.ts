@@ -27,7 +27,7 @@ async function beginUpload(client: Client, path: string): Promise<{ end: () => P
   body.write('new '.repeat(10_000));
   // It is under way once the server has taken in what was sent: metrics count uploads whose body is being received.
   await expect
-    .poll(async () => (await root.request('GET', '/metrics')).text, { timeout: 10_000 })
+    .poll(async () => (await root.request('GET', '/metrics')).text, { timeout: 60_000 })
     .toMatch(/^callfs_uploads_in_flight [1-9]/m);
   return {
     end: () => {
@@ -116,7 +116,7 @@ describe('A3 a key that is revoked', () => {
     const upload = await beginUpload(client, path);
     const localAddress = newAddress();
     await expect
-      .poll(async () => (await ask(client, '/v1/files/', localAddress)).status, { interval: 200, timeout: 10_000 })
+      .poll(async () => (await ask(client, '/v1/files/', localAddress)).status, { interval: 200, timeout: 60_000 })
       .toBe(401);
 
     expect((await upload.end()).outcome).toBe('401 AUTHENTICATION_FAILED');

@@ -59,14 +59,14 @@ describe('a download that broke', () => {
     for (let i = 0; i < 4; i++) {
       // The server may not have noticed yet that the one before has gone.
       await expect
-        .poll(async () => (await breakOff(server, token, 1, from1)).status, { timeout: 20_000, interval: 50 })
+        .poll(async () => (await breakOff(server, token, 1, from1)).status, { timeout: 60_000, interval: 50 })
         .toBe(206);
     }
     const last = async () => {
       const { status, body } = await download(anonymous, token, from1);
       return [status, body.equals(large.subarray(1))];
     };
-    await expect.poll(last, { timeout: 20_000, interval: 100 }).toEqual([206, true]);
+    await expect.poll(last, { timeout: 60_000, interval: 100 }).toEqual([206, true]);
     expect(await usesOf(root, id)).toBe(1);
   });
 

@@ -407,7 +407,7 @@ describe('time', () => {
   it('ends a link', async () => {
     const { token } = await link(root, await file(), { expiry_seconds: 1 });
     const head = async () => (await download(anonymous, token, {}, { method: 'HEAD' })).status;
-    await expect.poll(head, { timeout: 10_000, interval: 50 }).toBe(410);
+    await expect.poll(head, { timeout: 60_000, interval: 50 }).toBe(410);
     const gone = await download(anonymous, token);
     expect([gone.outcome, gone.json.reason]).toEqual(['410 LINK_GONE', 'expired']);
   });
@@ -447,7 +447,7 @@ describe('a server that stops and starts', () => {
       expect((await download(stranger, moved?.token ?? '')).outcome).toBe('404 LINK_NOT_FOUND');
       const expired = async () =>
         /^callfs_single_use_links_expired_total (\d+)$/m.exec((await admin.request('GET', '/metrics')).text)?.[1];
-      await expect.poll(expired, { timeout: 20_000, interval: 100 }).toBe('1');
+      await expect.poll(expired, { timeout: 60_000, interval: 100 }).toBe('1');
       expect((await admin.request('GET', '/v1/links')).json.count).toBe(4);
     });
   });

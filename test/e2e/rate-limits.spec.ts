@@ -151,16 +151,16 @@ describe('D3 requests at once', () => {
       ),
     );
     for (const body of bodies) body.write('some');
-    await expect.poll(async () => (await root.get('/file')).outcome, { timeout: 10_000 }).toBe(TOO_MANY);
+    await expect.poll(async () => (await root.get('/file')).outcome, { timeout: 60_000 }).toBe(TOO_MANY);
     expect((await root.get('/file')).header('retry-after')).toBe('1');
     expect((await alice.get('/file')).status).toBe(200);
     expect((await root.request('GET', '/health')).status).toBe(200);
     bodies[0]?.end();
     expect(await uploads[0]).toBe('201');
-    await expect.poll(async () => (await root.get('/file')).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await root.get('/file')).status, { timeout: 60_000 }).toBe(200);
     for (const body of bodies) body.destroy();
     expect(await Promise.all(uploads)).toEqual(['201', 'broken', 'broken']);
-    await expect.poll(async () => (await root.get('/file')).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await root.get('/file')).status, { timeout: 60_000 }).toBe(200);
     for (let i = 0; i < 20; i++) expect((await root.get('/file')).status).toBe(200);
   });
 });
@@ -207,7 +207,7 @@ describe('two nodes with one Redis', () => {
         await redis.restart();
         for (const node of [one, two]) {
           const again = async () => (await node.client('carol').get('/home/carol/'), node.output);
-          await expect.poll(again, { timeout: 20_000 }).toMatch(/rate limits count for all nodes together again/);
+          await expect.poll(again, { timeout: 60_000 }).toMatch(/rate limits count for all nodes together again/);
         }
         const together = [];
         for (const node of both) together.push(await read(node));

@@ -35,7 +35,7 @@ it.each(['localfs', 's3'])('content that goes to %s is at the other place as wel
   expect(await blobs()).toEqual(before.map((count) => count + 1));
   expect((await server.client().head(`/on-${backend}`)).header('x-callfs-backend-type')).toBe(backend);
   expect(sha256((await server.client().get(`/on-${backend}`)).body)).toBe(sha256(content));
-  await expect.poll(async () => (await storedFiles(server.dataDir)).staging, { timeout: 5_000 }).toEqual([]);
+  await expect.poll(async () => (await storedFiles(server.dataDir)).staging, { timeout: 60_000 }).toEqual([]);
 });
 
 it('C6 what the disk has lost is read from the bucket, and fsck makes it anew', async () => {
@@ -51,5 +51,5 @@ it('a content that has one blob alone gets the other in the background', async (
   await server.restart({ CALLFS_STORAGE_REPLICAS: '1', CALLFS_BACKEND_DEFAULT_BACKEND: 'localfs' });
   await must(server.client().put('/single', patternBytes(2, 200_000)));
   await server.restart();
-  await expect.poll(blobs, { timeout: 20_000, interval: 100 }).toEqual([3, 3]);
+  await expect.poll(blobs, { timeout: 60_000, interval: 100 }).toEqual([3, 3]);
 });

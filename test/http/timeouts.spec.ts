@@ -19,6 +19,21 @@ it('takes a healthy upload that is slower than every timeout', async () => {
   expect(JSON.parse(String(responses[0]?.body))).toMatchObject({ bytes: 24 });
 });
 
+it('does not take for silence of a client that the server itself had no time to listen', async () => {
+  const receiving = once(seen, 'upload');
+  const socket = connect(shell.port, shell.host);
+  socket.write(rawRequest('PUT', '/v1/files/a', { ...auth, 'Content-Length': 4, Connection: 'close' }, 'ab'));
+  await receiving;
+  // What has come is taken. Timers are what comes next for the event loop, and the rest of the body after them.
+  await sleep(READ_TIMEOUT_MS / 6);
+  await new Promise(setImmediate);
+  socket.write('cd');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, READ_TIMEOUT_MS * 2);
+  let answer = '';
+  for await (const chunk of socket as AsyncIterable<Buffer>) answer += chunk.toString();
+  expect(answer).toMatch(/^HTTP\/1\.1 201 /);
+});
+
 it('answers 408 to an upload that stalls, and fails it', async () => {
   const failed = once(seen, 'upload failed');
   const { responses, closed } = await rawExchange(

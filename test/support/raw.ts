@@ -59,7 +59,7 @@ export async function rawExchange(
       socket.destroy();
       const seen = Buffer.concat(received).toString('latin1').slice(0, 500);
       reject(new Error(`No ${options.untilClose ? 'end' : 'answer'} within the time; received: ${JSON.stringify(seen)}`));
-    }, options.timeoutMs ?? 10_000);
+    }, options.timeoutMs ?? 60_000);
     const end = () => {
       closed = true;
       finish();

@@ -10,7 +10,7 @@ import { requireTool } from './engines';
 import { claimPort } from './ports';
 import { DIRECTORY_PREFIX } from './server';
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 
 export interface RedisServerOptions {
   /** Of the default user; no other is let in without it. */

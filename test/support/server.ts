@@ -312,6 +312,6 @@ function configuration(server: TestServer, options: ServerOptions): ConfigTree {
 }
 
 /** Resolves when the event has happened within the time, and rejects naming it when not. */
-export async function eventually(emitter: NodeJS.EventEmitter, event: string, timeoutMs = 10_000): Promise<unknown[]> {
+export async function eventually(emitter: NodeJS.EventEmitter, event: string, timeoutMs = 60_000): Promise<unknown[]> {
   return once(emitter, event, { signal: AbortSignal.timeout(timeoutMs) });
 }

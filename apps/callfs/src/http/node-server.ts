@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { ClientError } from './client-error';
 import type { HttpFront } from './front';
 import { HEADERS_MAX_BYTES } from './front';
+import { ifStillSilent } from './idle-timeout';
 import { URL_MAX_BYTES } from './request-target';
 import { SocketRequest } from './sockets/socket-request';
 import { responseTo } from './sockets/upgrade';
@@ -55,7 +56,7 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
   );
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
   server.on('connect', (_request, socket) => front.connect(socket as Socket));
-  server.on('timeout', (socket: Socket) => front.silent(socket));
+  server.on('timeout', (socket: Socket) => ifStillSilent(socket, () => front.silent(socket)));
   const note = (socket: Socket): void => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));

@@ -95,10 +95,12 @@ export class RedisRateLimiter extends RateLimiter {
   }
 }
 
+/** After a pause of this process timers come first: an answer that waited to be read meanwhile is not late. */
 async function soon<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DOMException(`No answer within ${PATIENCE_MS} ms.`, 'TimeoutError')), PATIENCE_MS);
+    const giveUp = (): void => reject(new DOMException(`No answer within ${PATIENCE_MS} ms.`, 'TimeoutError'));
+    timer = setTimeout(() => setImmediate(giveUp), PATIENCE_MS);
   });
   answer.catch(() => undefined);
   try {

@@ -31,7 +31,7 @@ it('holds a client back while nobody takes what came, and loses nothing', async 
   const body = new SocketBody(accepted, exchange);
   for (let i = 0; i < FRAMES; i++) client.send(Buffer.alloc(FRAME, i));
   client.send('{"type":"end"}');
-  await expect.poll(() => accepted.isPaused).toBe(true);
+  await expect.poll(() => accepted.isPaused, { timeout: 60_000 }).toBe(true);
   // Of what was sent, most is still with the client and the system.
   const held = exchange.bytesIn;
   expect(held).toBeLessThan((FRAMES * FRAME) / 4);
@@ -44,4 +44,15 @@ it('holds a client back while nobody takes what came, and loses nothing', async 
 
   expect(seen).toEqual(Array.from({ length: FRAMES }, (_, i) => i));
   expect([exchange.bytesIn, settings.bodies.inFlight]).toEqual([FRAMES * FRAME, 0]);
+});
+
+it('does not take for silence that this process had no time to listen', async () => {
+  const readTimeoutMs = 500;
+  const exchange = { bytesIn: 0, settings: { bodies: { inFlight: 0 }, readTimeoutMs } } as unknown as Exchange;
+  const body = new SocketBody(accepted, exchange)[Symbol.asyncIterator]();
+  const first = body.next();
+  client.send(Buffer.from('in time'));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, readTimeoutMs * 2);
+  expect(await first).toEqual({ done: false, value: Buffer.from('in time') });
+  await expect(body.next()).rejects.toThrow('Nothing of the upload came in');
 });

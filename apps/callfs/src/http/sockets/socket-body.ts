@@ -84,15 +84,19 @@ export class SocketBody implements AsyncIterable<Buffer> {
   private more(): Promise<void> {
     const { readTimeoutMs } = this.exchange.settings;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const giveUp = (): void => {
+        if (this.wake !== wake) return;
         const message = `Nothing of the upload came in for ${readTimeoutMs / 1000} s. Nothing was changed; try again.`;
         this.fail(new CallfsError('REQUEST_TIMEOUT', message));
-      }, readTimeoutMs);
-      this.wake = () => {
+      };
+      // After a pause of this process timers come first: what waited to be read meanwhile is no silence.
+      const timer = setTimeout(() => setImmediate(giveUp), readTimeoutMs);
+      const wake = (): void => {
         clearTimeout(timer);
         this.wake = () => undefined;
         resolve();
       };
+      this.wake = wake;
     });
   }
 }
