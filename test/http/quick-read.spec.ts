@@ -216,3 +216,11 @@ it('is in the access log and the metrics like any other', async () => {
   expect(after.out).toBeGreaterThanOrEqual(before.out + 8);
   await server.waitFor(/"path":"\/v1\/files\/quick\/plain","status":200[^\n]*"bytes_out":8,"user":"alice"/, said);
 });
+
+it('is logged with the status of its answer', async () => {
+  await quickly('GET', '/v1/files/quick/large', ROOT_KEY, { Range: 'bytes=0-10' });
+  const said = server.stdout.length;
+  const { isQuick } = await ask('GET', '/v1/files/quick/large', ROOT_KEY, { Range: 'bytes=77-88' });
+  expect(isQuick).toBe(true);
+  await server.waitFor(/"path":"\/v1\/files\/quick\/large","status":206,[^\n]*"bytes_out":12,/, said);
+});

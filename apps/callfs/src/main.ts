@@ -12,6 +12,7 @@ import { registerNodeHealth } from './composition/node-health';
 import type { CallfsConfig } from './config/config';
 import { AppModule } from './app.module';
 import { QuickRead } from './http/files/quick-read';
+import { QuickWrite } from './http/files/quick-write';
 import { HealthChecks } from './http/health/health-checks';
 import { RequestLimits } from './http/limits/request-limits';
 import { PublicUrl } from './http/public-url';
@@ -39,8 +40,10 @@ export async function startServer(config: CallfsConfig): Promise<RunningServer> 
     registerNodeHealth(app.get(HealthChecks), store, locks, storage, app.get(NodeRegistry), app.get(PeerWatch));
     registerNodeGauges(app.get(Metrics), storage, store);
     auditRequests(app, app.get(AuditLog, { strict: false }));
-    // It passes every limit by.
-    if (!app.get(RequestLimits).concern('read')) answerAtOnce(app, app.get(QuickRead, { strict: false }));
+    // They pass every limit by.
+    const limits = app.get(RequestLimits);
+    if (!limits.concern('read')) answerAtOnce(app, ['GET', 'HEAD'], app.get(QuickRead, { strict: false }));
+    if (!limits.concern('write')) answerAtOnce(app, ['PUT'], app.get(QuickWrite, { strict: false }));
     const secret = new PeerSecret(config.auth.internalProxySecret);
     const gate = new PeerGate(secret, config.instanceDiscovery.instanceId);
     answerPeers(app, new InternalRoutes(gate, secret, storage, app.get(BootId).value, app.get(FsckService, { strict: false })));

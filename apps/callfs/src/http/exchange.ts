@@ -9,7 +9,8 @@ import type { RequestTarget } from './request-target';
 import type { Headers } from './respond';
 
 const EXCHANGE = Symbol('callfs.exchange');
-const NO_FIELDS: Headers = {};
+/** Of an answer that carries nothing beside what all do. */
+export const NO_FIELDS: Headers = {};
 
 /** What is the same for every request of a server. */
 export interface ExchangeSettings {

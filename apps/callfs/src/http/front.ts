@@ -40,7 +40,8 @@ export class HttpFront {
   /** The router; set when it exists, before the server listens. */
   route: RequestListener = () => undefined;
   observer: ExchangeObserver | undefined;
-  quick: QuickAnswer | undefined;
+  /** By method. */
+  readonly quick = new Map<string, QuickAnswer>();
   internal: InternalAnswer | undefined;
   /** One function for all responses, not a closure for each. */
   private readonly onClose: (this: ServerResponse) => void;
@@ -77,7 +78,7 @@ export class HttpFront {
       request.url = routedPath(target.path, opensSocket);
       this.route(request, response);
     };
-    if (!opensSocket && (this.quick?.answer(exchange, goOn) || this.internal?.answer(exchange))) return;
+    if (!opensSocket && (this.quick.get(request.method ?? '')?.answer(exchange, goOn) || this.internal?.answer(exchange))) return;
     goOn();
   }
 

@@ -59,6 +59,59 @@ export async function* readBody(request: HttpRequest, maxBytes = 0): AsyncGenera
   if (!request.raw.complete) throw cutShort();
 }
 
+/** Of a body that is held as a whole. */
+export const WHOLE_BODY_MAX_BYTES = 64 * 1024;
+
+/** A body of so many announced bytes or fewer, as one chunk: as `readBody`, for a third of its cost. Taken once. */
+export class WholeBody implements AsyncIterable<Buffer>, AsyncIterator<Buffer, undefined> {
+  private isTaken: boolean;
+
+  constructor(private readonly exchange: Exchange) {
+    this.isTaken = !exchange.hasBody;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.isTaken) return { done: true, value: undefined };
+    this.isTaken = true;
+    return { done: false, value: await this.take() };
+  }
+
+  private take(): Promise<Buffer> {
+    const { exchange } = this;
+    const { request, settings } = exchange;
+    const { readTimeoutMs, writeTimeoutMs } = settings;
+    // Its client has gone away before anybody wanted it.
+    if (request.destroyed) return Promise.reject(cutShort());
+    if (readTimeoutMs !== writeTimeoutMs) request.socket.setTimeout(readTimeoutMs);
+    settings.bodies.inFlight++;
+    exchange.awaitsBody = true;
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      const over = (): boolean => {
+        if (!exchange.awaitsBody) return false;
+        exchange.awaitsBody = false;
+        settings.bodies.inFlight--;
+        if (readTimeoutMs !== writeTimeoutMs) request.socket.setTimeout(writeTimeoutMs);
+        return true;
+      };
+      request.on('data', (chunk: Buffer) => {
+        exchange.bytesIn += chunk.length;
+        chunks.push(chunk);
+      });
+      request.on('end', () => {
+        if (over()) resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+      });
+      request.on('close', () => {
+        if (over()) reject(cutShort());
+      });
+    });
+  }
+}
+
 function cutShort(cause?: unknown): CallfsError {
   return new CallfsError('CONTENT_LENGTH_MISMATCH', 'The connection ended before the body did. Nothing was changed.', { cause });
 }

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BlobBody } from '@callfs/storage';
 import type { FastifyReply } from 'fastify';
-import { Exchange } from './exchange';
+import { Exchange, NO_FIELDS } from './exchange';
 import { closeAfterUnreadBody } from './lingering-close';
+import { fieldLines, writeAtOnce } from './write-at-once';
 
 /** Header fields by name; `undefined` leaves one out. */
 export type Headers = Readonly<Record<string, string | number | readonly string[] | undefined>>;
@@ -63,6 +64,30 @@ export function sendEmpty(reply: FastifyReply, status: number, headers: Headers 
 export function writeJson(exchange: Exchange, status: number, value: unknown, headers: Headers = {}): void {
   const body = Buffer.from(JSON.stringify(value));
   writeWhole(exchange, status, { 'Content-Type': 'application/json', ...headers }, body, exchange.settings.heads.api);
+}
+
+/** As `writeJson`, with a document that is ready. `headers` are of our own making: none of their values holds a line break. */
+export function writeJsonText(exchange: Exchange, status: 200 | 201, json: string, headers: Headers): void {
+  const { request, response, limitFields } = exchange;
+  const isPlain = response.shouldKeepAlive && request.httpVersionMinor === 1 && request.complete && limitFields === undefined;
+  if (!isPlain || exchange.fields !== NO_FIELDS) {
+    const { api } = exchange.settings.heads;
+    return writeWhole(exchange, status, { 'Content-Type': 'application/json', ...headers }, Buffer.from(json), api);
+  }
+  const length = Buffer.byteLength(json);
+  let lines = `${linesOf(exchange.settings.heads.api)}X-Request-ID: ${exchange.requestId}\r\nContent-Type: application/json\r\n`;
+  for (const name in headers) if (headers[name] !== undefined) lines += `${name}: ${String(headers[name])}\r\n`;
+  exchange.bytesOut += length;
+  writeAtOnce(response, status, `${lines}Content-Length: ${length}\r\n`, [json]);
+}
+
+const madeLines = new WeakMap<readonly string[], string>();
+
+/** The lines of the fields that all answers share, made once. */
+function linesOf(base: readonly string[]): string {
+  let lines = madeLines.get(base);
+  if (lines === undefined) madeLines.set(base, (lines = fieldLines(base)));
+  return lines;
 }
 
 /** The head and all of the body in one packet. */

@@ -65,9 +65,10 @@ export async function reloadCertificate(app: NestFastifyApplication): Promise<bo
   return (await adapter.certificate?.reload()) ?? false;
 }
 
-/** Lets `quick` answer what it can before the router sees it. */
-export function answerAtOnce(app: NestFastifyApplication, quick: QuickAnswer): void {
-  (app.getHttpAdapter() as unknown as CallfsAdapter).front.quick = quick;
+/** Lets `quick` answer what it can of these methods before the router sees it. */
+export function answerAtOnce(app: NestFastifyApplication, methods: readonly string[], quick: QuickAnswer): void {
+  const { front } = app.getHttpAdapter() as unknown as CallfsAdapter;
+  for (const method of methods) front.quick.set(method, quick);
 }
 
 /** Lets `internal` answer what nodes ask of each other. */

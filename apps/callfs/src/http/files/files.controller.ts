@@ -11,6 +11,7 @@ import { RelocationsService } from '../../use-cases/relocations.service';
 import { RemovalsService } from '../../use-cases/removals.service';
 import { SymlinksService } from '../../use-cases/symlinks.service';
 import type { WriteOutcome } from '../../use-cases/write-outcome';
+import { Exchange } from '../exchange';
 import { PublicUrl } from '../public-url';
 import { readJsonBody } from '../json-body';
 import { continueIfExpected, readBody } from '../request-body';
@@ -25,6 +26,7 @@ import { EntryViews } from './entry-view';
 import { DeleteDocs, GetDocs, PatchDocs, PostDocs, PutDocs } from './file-docs';
 import { FileResponse } from './file-response';
 import { ListingResponse } from './listing-response';
+import { OutcomeResponse } from './outcome-response';
 import { readPatch } from './patch-request';
 import { Placement } from './placement';
 import { flag } from './query-values';
@@ -46,6 +48,7 @@ export class FilesController {
     private readonly fileResponse: FileResponse,
     private readonly listingResponse: ListingResponse,
     private readonly views: EntryViews,
+    private readonly outcomes: OutcomeResponse,
     private readonly placement: Placement,
     private readonly url: PublicUrl,
   ) {}
@@ -156,12 +159,8 @@ export class FilesController {
     });
   }
 
-  private sendOutcome(caller: Caller, { path, inode, created }: WriteOutcome, reply: FastifyReply): void {
-    const view = this.views.view(caller.identity, path, inode);
-    const location = created ? `${PREFIX}${path.toUrl()}${inode.type === 'directory' ? '/' : ''}` : undefined;
-    sendJson(reply, created ? 201 : 200, view, {
-      ETag: inode.content ? (view.etag ?? undefined) : undefined,
-      Location: location,
-    });
+  private sendOutcome(caller: Caller, outcome: WriteOutcome, reply: FastifyReply): void {
+    reply.hijack();
+    this.outcomes.send(Exchange.of(reply.raw), caller.identity, outcome);
   }
 }

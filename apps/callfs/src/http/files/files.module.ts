@@ -9,7 +9,9 @@ import { FileResponse } from './file-response';
 import { FilesController } from './files.controller';
 import { ListingResponse } from './listing-response';
 import { Placement } from './placement';
+import { OutcomeResponse } from './outcome-response';
 import { QuickRead } from './quick-read';
+import { QuickWrite } from './quick-write';
 
 /** The tree over HTTP: `/v1/files` and `/v1/directories`. */
 @Module({
@@ -20,7 +22,9 @@ import { QuickRead } from './quick-read';
     FileFields,
     FileResponse,
     ListingResponse,
+    OutcomeResponse,
     QuickRead,
+    QuickWrite,
     {
       provide: Placement,
       inject: [CALLFS_CONFIG],

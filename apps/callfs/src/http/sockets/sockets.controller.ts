@@ -100,10 +100,11 @@ export class SocketsController {
     const socket = await upgrade(exchange, {});
     reply.hijack();
     const sender = new SocketSender(socket, exchange);
+    const { identity, requestId, note } = caller;
     try {
       const chunks = new SocketBody(socket, exchange);
       const { signal } = chunks;
-      const { inode } = await this.files.write({ ...caller, signal }, path, {
+      const { inode } = await this.files.write({ identity, requestId, note, signal }, path, {
         ...terms,
         body: { chunks, size, digests, signal },
       });
