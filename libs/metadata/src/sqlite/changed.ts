@@ -1,11 +1,12 @@
-import type { ContentId, Inode, InodeId } from '@callfs/core';
+import type { ContentId, InodeId } from '@callfs/core';
+import type { InodeTuple } from '../inode-row';
 
 /** Something that a commit changed, as far as a cache may hold it. */
 export type Change =
   /** The name came, went, or leads elsewhere. */
   | readonly ['name', parent: InodeId, name: string]
   /** The row as it is now. */
-  | readonly ['inode', inode: Inode]
+  | readonly ['inode', inode: InodeTuple]
   /** A directory whose names changed: the version before was one less, `mtime` and `ctime` are `time`. */
   | readonly ['touched', id: InodeId, version: number, nlink: number, time: bigint]
   | readonly ['gone', id: InodeId]

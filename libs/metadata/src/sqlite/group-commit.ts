@@ -16,11 +16,26 @@ class EngineFailed extends Error {}
  * whole transaction is undone and its requests run one by one, so that only those fail that cannot be done.
  */
 export class GroupCommit {
+  /** Prepared once: they cost as much as the operations themselves when they are read anew each time. */
+  private readonly begin: Database.Statement;
+  private readonly commit: Database.Statement;
+  private readonly rollback: Database.Statement;
+  private readonly mark: Database.Statement;
+  private readonly release: Database.Statement;
+  private readonly undo: Database.Statement;
+
   constructor(
     private readonly database: Database.Database,
     private readonly operations: WriterOperations,
     private readonly totals: Totals,
-  ) {}
+  ) {
+    this.begin = database.prepare('BEGIN IMMEDIATE');
+    this.commit = database.prepare('COMMIT');
+    this.rollback = database.prepare('ROLLBACK');
+    this.mark = database.prepare('SAVEPOINT operation');
+    this.release = database.prepare('RELEASE operation');
+    this.undo = database.prepare('ROLLBACK TO operation');
+  }
 
   run(requests: readonly WriteRequest[]): WriteReply {
     const [first] = requests;
@@ -41,13 +56,13 @@ export class GroupCommit {
     const changed = new Changed();
     this.totals.reset();
     try {
-      this.database.exec('BEGIN IMMEDIATE');
+      this.begin.run();
       const results = requests.map((request) => this.runOne(request, changed));
       this.totals.flush();
-      this.database.exec('COMMIT');
+      this.commit.run();
       return { results, changes: changed.all, commits: 1 };
     } catch (error) {
-      if (this.database.inTransaction) this.database.exec('ROLLBACK');
+      if (this.database.inTransaction) this.rollback.run();
       throw error instanceof EngineFailed ? error.cause : error;
     }
   }
@@ -55,17 +70,17 @@ export class GroupCommit {
   private runOne({ id, operation, parameters }: WriteRequest, changed: Changed): WriteResult {
     const undoTotals = this.totals.mark();
     const undoChanges = changed.mark();
-    this.database.exec('SAVEPOINT operation');
+    this.mark.run();
     try {
       const run = (this.operations as unknown as Record<string, Operation>)[operation] as Operation;
       const result = run.call(this.operations, changed, ...parameters);
-      this.database.exec('RELEASE operation');
+      this.release.run();
       return { id, result };
     } catch (error) {
       if (error instanceof Database.SqliteError || !this.database.inTransaction)
         throw new EngineFailed('the engine failed', { cause: error });
-      this.database.exec('ROLLBACK TO operation');
-      this.database.exec('RELEASE operation');
+      this.undo.run();
+      this.release.run();
       undoTotals();
       undoChanges();
       return { id, error: toWire(error) };

@@ -28,7 +28,7 @@ import {
   type Target,
   type TreeAccess,
 } from '../metadata-store';
-import { contentOf, type ContentRow } from '../inode-row';
+import { contentOf, inodeOfTuple, type ContentRow, type InodeTuple } from '../inode-row';
 import { KEY_HOLDERS } from '../key-holders';
 import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
@@ -116,15 +116,15 @@ export class SqliteMetadataStore extends MetadataStore {
     guard?: CommitGuard,
   ): Promise<Inode> {
     const own = ownBytes(content);
-    return this.keepData(await this.change<Inode>('createFile', at, attributes, own, contentType, guard), own);
+    return this.keepData(await this.changed('createFile', at, attributes, own, contentType, guard), own);
   }
 
   override createDirectory(at: NewName, attributes: NewAttributes, guard?: CommitGuard): Promise<Inode> {
-    return this.change('createDirectory', at, attributes, guard);
+    return this.changed('createDirectory', at, attributes, guard);
   }
 
   override createSymlink(at: NewName, attributes: NewAttributes, target: string, guard?: CommitGuard): Promise<Inode> {
-    return this.change('createSymlink', at, attributes, target, guard);
+    return this.changed('createSymlink', at, attributes, target, guard);
   }
 
   override async replaceContent(
@@ -134,11 +134,11 @@ export class SqliteMetadataStore extends MetadataStore {
     guard?: CommitGuard,
   ): Promise<Inode> {
     const own = ownBytes(content);
-    return this.keepData(await this.change<Inode>('replaceContent', target, own, changes, guard), own);
+    return this.keepData(await this.changed('replaceContent', target, own, changes, guard), own);
   }
 
   override setAttributes(target: Target, changes: AttributeChanges, guard?: CommitGuard): Promise<Inode> {
-    return this.change('setAttributes', target, changes, guard);
+    return this.changed('setAttributes', target, changes, guard);
   }
 
   override remove(target: Target, guard?: CommitGuard): Promise<void> {
@@ -155,7 +155,7 @@ export class SqliteMetadataStore extends MetadataStore {
     replaced: { id: InodeId; version: number } | null,
     guard?: CommitGuard,
   ): Promise<Inode> {
-    return this.change('move', source, to, replaced, guard);
+    return this.changed('move', source, to, replaced, guard);
   }
 
   override copyTree(
@@ -165,7 +165,7 @@ export class SqliteMetadataStore extends MetadataStore {
     access: TreeAccess | null,
     guard?: CommitGuard,
   ): Promise<Inode> {
-    return this.change('copyTree', source, to, attributes, access, guard);
+    return this.changed('copyTree', source, to, attributes, access, guard);
   }
 
   override nextFence(): Promise<number> {
@@ -271,6 +271,11 @@ export class SqliteMetadataStore extends MetadataStore {
 
   private change<T>(operation: string, ...parameters: readonly unknown[]): Promise<T> {
     return this.timed(operation, () => this.writer.run<T>(operation, ...parameters));
+  }
+
+  /** For what answers with an inode. */
+  private async changed(operation: string, ...parameters: readonly unknown[]): Promise<Inode> {
+    return inodeOfTuple(await this.change<InodeTuple>(operation, ...parameters));
   }
 
   private async timed<T>(operation: string, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
-import type { Content, Inode } from '@callfs/core';
+import type { Inode } from '@callfs/core';
 import { beforeEach, expect, it } from 'vitest';
+import { inodeOfTuple, type InodeTuple } from '../inode-row';
 import { TreeCache } from './tree-cache';
 
 let cache: TreeCache;
@@ -8,12 +9,13 @@ beforeEach(() => {
   cache = new TreeCache({ entries: 4, bytes: 1000 });
 });
 
+function row(id: number, content: number, version: number): InodeTuple {
+  const blob = [content, 'blob', '', 'localfs', 'node-1', '[]'] as const;
+  return [id, 'file', 0o644, 0, 0, 1, 1, '0', '0', '0', version, null, null, ...blob];
+}
+
 function file(id: number, content: number, version = 1): Inode {
-  const place = { backend: 'localfs', instanceId: 'node-1', inline: false, replicas: [] };
-  const blob: Content = { id: content, size: 1, sha256: '', ...place };
-  const times = { atimeNs: 0n, mtimeNs: 0n, ctimeNs: 0n };
-  const owner = { mode: 0o644, uid: 0, gid: 0, nlink: 1 };
-  return { id, type: 'file', size: 1, version, content: blob, contentType: null, target: null, ...owner, ...times };
+  return inodeOfTuple(row(id, content, version));
 }
 
 const kept = (...ids: number[]) => ids.filter((id) => cache.inode(id) !== undefined);
@@ -33,7 +35,7 @@ it('forgets every inode whose content has moved, and no other', () => {
 
 it('knows the content that an inode has now, not the one it had', () => {
   cache.keepInode(file(1, 10));
-  cache.apply([['inode', file(1, 11, 2)]]);
+  cache.apply([['inode', row(1, 11, 2)]]);
   cache.apply([['content moved', 10]]);
   expect(kept(1)).toEqual([1]);
   cache.apply([['content moved', 11]]);

@@ -1,5 +1,6 @@
 import type { ContentId, Inode, InodeId } from '@callfs/core';
 import { LRUCache } from 'lru-cache';
+import { inodeOfTuple, type InodeTuple } from '../inode-row';
 import type { Change } from './changed';
 
 export interface CacheSizes {
@@ -121,9 +122,11 @@ export class TreeCache {
     else if (holders instanceof Set && holders.delete(id) && holders.size === 0) this.holders.delete(content.id);
   }
 
-  private refresh(inode: Inode): void {
-    const known = this.inodes.peek(inode.id);
-    if (known && known.version < inode.version) this.keepInode(inode);
+  private refresh(row: InodeTuple): void {
+    const known = this.inodes.peek(row[0]);
+    if (!known) return;
+    const inode = inodeOfTuple(row);
+    if (known.version < inode.version) this.keepInode(inode);
   }
 }
 

@@ -1,5 +1,5 @@
 import { CallfsError, type Inode, type InodeId } from '@callfs/core';
-import { inodeOfTuple, type InodeTuple } from '../inode-row';
+import type { InodeTuple } from '../inode-row';
 import type {
   AttributeChanges,
   CommitGuard,
@@ -38,7 +38,10 @@ const TOUCH = `UPDATE inode SET mtime_ns = ?, ctime_ns = ?, nlink = nlink + ?, v
   RETURNING version, nlink`;
 const DIRECTORY = { type: 'directory', size: 0, nlink: 2, contentId: null, contentType: null, target: null } as const;
 
-/** The changes of the tree as `MetadataStore` describes them, each run inside a savepoint of the writer's transaction. */
+/**
+ * The changes of the tree as `MetadataStore` describes them, each run inside a savepoint of the writer's transaction. Inodes
+ * stay the rows that they were read as: between threads, objects with names for everything cost several times as much.
+ */
 export class TreeTransactions {
   private readonly checks: PathChecks;
   private readonly access: TreeAccessRule;
@@ -62,19 +65,19 @@ export class TreeTransactions {
     content: NewContent | SharedContent,
     contentType: string | null,
     guard?: CommitGuard,
-  ): Inode {
+  ): InodeTuple {
     const parent = this.begin(changed, at, guard);
     const { id: contentId, size } = this.contents.reference(content);
     const id = this.insert({ ...attributes, type: 'file', size, nlink: 1, contentId, contentType, target: null });
     return this.link(changed, parent, at.name, id);
   }
 
-  createDirectory(changed: Changed, at: NewName, attributes: NewAttributes, guard?: CommitGuard): Inode {
+  createDirectory(changed: Changed, at: NewName, attributes: NewAttributes, guard?: CommitGuard): InodeTuple {
     const parent = this.begin(changed, at, guard);
     return this.link(changed, parent, at.name, this.insert({ ...attributes, ...DIRECTORY }), 1);
   }
 
-  createSymlink(changed: Changed, at: NewName, attributes: NewAttributes, target: string, guard?: CommitGuard): Inode {
+  createSymlink(changed: Changed, at: NewName, attributes: NewAttributes, target: string, guard?: CommitGuard): InodeTuple {
     const parent = this.begin(changed, at, guard);
     const size = Buffer.byteLength(target);
     const id = this.insert({ ...attributes, type: 'symlink', size, nlink: 1, contentId: null, contentType: null, target });
@@ -87,7 +90,7 @@ export class TreeTransactions {
     content: NewContent | SharedContent,
     changes: AttributeChanges,
     guard?: CommitGuard,
-  ): Inode {
+  ): InodeTuple {
     this.start(guard);
     const { id, content_id: old } = this.checks.target(target);
     if (old === null) throw new CallfsError('INVALID_REQUEST', 'Only a file has content that can be replaced.');
@@ -97,7 +100,7 @@ export class TreeTransactions {
     return this.update(changed, id, { mtimeNs: this.now, ...changes });
   }
 
-  setAttributes(changed: Changed, target: Target, changes: AttributeChanges, guard?: CommitGuard): Inode {
+  setAttributes(changed: Changed, target: Target, changes: AttributeChanges, guard?: CommitGuard): InodeTuple {
     this.start(guard);
     return this.update(changed, this.checks.target(target).id, changes);
   }
@@ -125,7 +128,7 @@ export class TreeTransactions {
     to: NewName,
     replaced: { id: InodeId; version: number } | null,
     guard?: CommitGuard,
-  ): Inode {
+  ): InodeTuple {
     this.start(guard);
     const { id, parent, name, type } = this.checks.named(source);
     if (replaced?.id === id && to.name === name && to.missing.length === 0) return this.read(id);
@@ -149,7 +152,7 @@ export class TreeTransactions {
     attributes: CopyAttributes,
     access: TreeAccess | null,
     guard?: CommitGuard,
-  ): Inode {
+  ): InodeTuple {
     this.start(guard);
     const { id, type } = this.checks.target(source);
     mustBeDirectory(type);
@@ -203,7 +206,7 @@ export class TreeTransactions {
   private makeMissing(changed: Changed, { missing }: NewName, directory: InodeId): InodeId {
     let parent = directory;
     for (const { name, ...attributes } of missing)
-      parent = this.link(changed, parent, name, this.insert({ ...attributes, ...DIRECTORY }), 1).id;
+      parent = this.link(changed, parent, name, this.insert({ ...attributes, ...DIRECTORY }), 1)[0];
     return parent;
   }
 
@@ -247,7 +250,7 @@ export class TreeTransactions {
   }
 
   /** Gives an inode its name; `links` is what the directory's link count grows by. */
-  private link(changed: Changed, parent: InodeId, name: string, id: InodeId, links = 0): Inode {
+  private link(changed: Changed, parent: InodeId, name: string, id: InodeId, links = 0): InodeTuple {
     this.sql.run('INSERT INTO dentry (parent_id, name, inode_id) VALUES (?, ?, ?)', parent, name, id);
     changed.add(['name', parent, name]);
     this.touch(changed, parent, links);
@@ -274,7 +277,7 @@ export class TreeTransactions {
     if (row) changed.add(['touched', id, row.version, row.nlink, now]);
   }
 
-  private update(changed: Changed, id: InodeId, changes: AttributeChanges): Inode {
+  private update(changed: Changed, id: InodeId, changes: AttributeChanges): InodeTuple {
     const { mode = null, uid = null, gid = null, atimeNs = null, mtimeNs = null, contentType } = changes;
     this.sql.run(
       `UPDATE inode SET mode = coalesce(?, mode), uid = coalesce(?, uid), gid = coalesce(?, gid),
@@ -293,8 +296,8 @@ export class TreeTransactions {
     return inode;
   }
 
-  private read(id: InodeId): Inode {
-    return inodeOfTuple(this.sql.tuples<InodeTuple>(INODE_BY_ID, id)[0] as InodeTuple);
+  private read(id: InodeId): InodeTuple {
+    return this.sql.tuples<InodeTuple>(INODE_BY_ID, id)[0] as InodeTuple;
   }
 }
 
