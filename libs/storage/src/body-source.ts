@@ -34,6 +34,8 @@ export class BodySource {
         reject(error instanceof Error ? error : new Error('the body failed', { cause: error }));
       });
     });
+    // It holds on to the promise, and that to the chunk.
+    this.stopWaiting = undefined;
     if (result.done) {
       this.done = true;
       if (this.size !== undefined && this.length < this.size) throw wrongLength(this.size, `only ${this.length}`);

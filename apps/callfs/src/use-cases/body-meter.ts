@@ -1,22 +1,34 @@
 import { createHash } from 'node:crypto';
 import type { DigestCheck } from './digest-check';
 
+const NOTHING = Buffer.alloc(0);
+
 /** Passes a body on while it counts and hashes it. */
-export class BodyMeter implements AsyncIterable<Uint8Array> {
+export class BodyMeter implements AsyncIterableIterator<Uint8Array, undefined> {
   private readonly sha256 = createHash('sha256');
   private length = 0;
 
   /** `judgeLength` throws once the body has become too large. */
   constructor(
-    private readonly head: Buffer,
+    private head: Buffer,
     private readonly rest: AsyncIterator<Uint8Array>,
     private readonly digests: DigestCheck | undefined,
     private readonly judgeLength: (length: number) => void,
   ) {}
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    if (this.head.length > 0) yield this.measured(this.head);
-    for (let next = await this.rest.next(); !next.done; next = await this.rest.next()) yield this.measured(next.value);
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Not a generator, which would keep each chunk until it has the next. */
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const { head } = this;
+    if (head.length > 0) {
+      this.head = NOTHING;
+      return { done: false, value: this.measured(head) };
+    }
+    const next = await this.rest.next();
+    return next.done ? { done: true, value: undefined } : { done: false, value: this.measured(next.value) };
   }
 
   /** The SHA-256 of it all, in hexadecimal; `DIGEST_MISMATCH` when an announced digest differs. Called once. */

@@ -35,7 +35,7 @@ export class BlobWriter {
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<StoredObject> {
     const source = new BodySource(body, options);
     try {
-      for (let chunk = await source.next(); chunk; chunk = await source.next()) await this.append(chunk);
+      while (await this.appendNext(source));
     } finally {
       source.close();
     }
@@ -48,6 +48,13 @@ export class BlobWriter {
   release(): void {
     for (const buffer of this.inUse) this.pool.give(buffer);
     this.inUse.clear();
+  }
+
+  /** Whether there was another chunk. In a function of its own, which holds none while it waits for the next. */
+  private async appendNext(source: BodySource): Promise<boolean> {
+    const chunk = await source.next();
+    if (chunk) await this.append(chunk);
+    return chunk !== undefined;
   }
 
   private async append(chunk: Uint8Array): Promise<void> {

@@ -3,6 +3,7 @@ import { newStorageKey, type StorageKey } from '@callfs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StorageProvider } from '../storage-provider';
 import { collect, failing, failureOf, inChunks, inReusedMemory, pattern, sha256, stalling } from './bodies';
+import { WatchedBody } from './watched-body';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -93,6 +94,19 @@ export function storageProviderSuite(name: string, harness: StorageProviderHarne
         const key = newStorageKey();
         await provider.write(key, inReusedMemory(content, chunkSize));
         expect(sha256(await collect(await provider.read(key)))).toBe(sha256(content));
+      });
+
+      it('and what waits for more of it holds none that came before', async () => {
+        let go: () => void = () => undefined;
+        const more = new Promise<void>((resolve) => (go = resolve));
+        const [size, count] = [64 * KIB, 40];
+        const body = new WatchedBody(size, count, more);
+        const key = newStorageKey();
+        const written = provider.write(key, body, { size: size * count });
+        await body.isWaitedFor;
+        expect(await body.held()).toBe(0);
+        go();
+        expect(await written).toEqual({ key, size: size * count });
       });
 
       it('of unknown length', async () => {

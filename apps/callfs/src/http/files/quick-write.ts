@@ -5,12 +5,15 @@ import { FilesService, type Upload } from '../../use-cases/files.service';
 import { writeError } from '../error-response';
 import type { Exchange } from '../exchange';
 import type { QuickAnswer } from '../front';
-import { WHOLE_BODY_MAX_BYTES, WholeBody } from '../request-body';
+import { readBody } from '../request-body';
 import { writeCondition } from '../semantics/conditions';
 import { readUploadHeaders } from '../semantics/upload-headers';
 import { RequestCaller } from './caller';
 import { OutcomeResponse } from './outcome-response';
 import { FILES_PREFIX, FILES_ROUTE } from './routes';
+
+/** Of larger bodies it is the bytes that cost. */
+const SMALL_BYTES = 64 * 1024;
 
 /**
  * PUT of a small file past router and framework: the use case is the same, with the same judgements in the same order, and
@@ -40,7 +43,7 @@ export class QuickWrite implements QuickAnswer {
     } catch {
       return false;
     }
-    if (upload.body.size === undefined || upload.body.size > WHOLE_BODY_MAX_BYTES) return false;
+    if (upload.body.size === undefined || upload.body.size > SMALL_BYTES) return false;
     exchange.identity = identity;
     exchange.route = FILES_ROUTE;
     this.files.write(caller, path, upload).then(
@@ -52,11 +55,12 @@ export class QuickWrite implements QuickAnswer {
 }
 
 function uploadOf(exchange: Exchange, caller: RequestCaller): Upload {
-  const { headers } = exchange.request;
+  const { request } = exchange;
+  const { headers } = request;
   const { size, contentType, mode, mtimeNs, digests } = readUploadHeaders(headers);
   return {
     mode: 'put',
-    body: { chunks: new WholeBody(exchange), size, digests, signal: caller.signal },
+    body: { chunks: readBody({ raw: request }), size, digests, signal: caller.signal },
     condition: writeCondition(headers),
     permissions: mode,
     mtimeNs,

@@ -30,20 +30,28 @@ export class PartSource {
   }
 
   /** Up to so many of the next bytes. */
-  async *take(maxBytes: number): AsyncGenerator<Uint8Array> {
-    for (let left = maxBytes; left > 0 && (await this.more());) {
-      const held = this.held as Uint8Array;
-      const chunk = held.subarray(0, left);
-      this.held = chunk.length < held.length ? held.subarray(left) : undefined;
+  take(maxBytes: number): AsyncIterable<Uint8Array> {
+    let left = maxBytes;
+    const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+      const chunk = left > 0 && (await this.more()) ? this.cut(left) : undefined;
+      if (chunk === undefined) return { done: true, value: undefined };
       left -= chunk.length;
-      yield chunk;
-    }
+      return { done: false, value: chunk };
+    };
+    return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
   /** Nothing more is wanted. The source is told and not waited for: it may hang on a client that is gone. */
   close(): void {
     if (!this.ended) void this.iterator.return?.().catch(() => undefined);
     this.ended = true;
+  }
+
+  private cut(maxBytes: number): Uint8Array | undefined {
+    const { held } = this;
+    const chunk = held?.subarray(0, maxBytes);
+    this.held = held && held.length > maxBytes ? held.subarray(maxBytes) : undefined;
+    return chunk;
   }
 
   private async pull(): Promise<void> {
