@@ -14,8 +14,9 @@ const project = (name: string, test: TestProjectInlineConfiguration['test']): Te
     ...test,
     name,
     server: { deps: { external: [/\/dist\//] } },
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
+    // What a test waits for is an event. These bound one that hangs, on a machine that is ten times as slow as ours.
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
     // The servers that the tests start are processes of their own, which want a core as well.
     maxWorkers: 2,
   },

@@ -3,11 +3,12 @@ import { chmod, lstat, lutimes, mkdir, readdir, readFile, readlink, rm, stat, sy
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { entries, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
+import { claimPort } from '../support/ports';
 import { patternBytes } from '../support/random';
 import { ROOT_KEY } from '../support/server';
 import { useServer } from '../support/use-server';
@@ -313,10 +314,7 @@ describe('callfs mkdir, mv, cp and rm', () => {
 
 describe('the server', () => {
   it('that cannot be reached: 4, and how it was looked for', async () => {
-    const nobody = createTcpServer().listen(0, '127.0.0.1');
-    await once(nobody, 'listening');
-    const { port } = nobody.address() as AddressInfo;
-    await new Promise((closed) => nobody.close(closed));
+    const port = await claimPort();
     await writeFile(here('file'), 'f');
     for (const args of [['ls'], ['cat', '/a'], ['put', 'file', '/a'], ['get', '/a'], ['rm', '/a'], ['mkdir', '/a']]) {
       const result = await runCli(args, {

@@ -13,7 +13,7 @@ let server: TestServer;
 
 beforeAll(async () => {
   redis = await RedisServer.start();
-  server = await startServer({ config: { dlm: { type: 'redis', redis_addr: redis.address, acquire_timeout: '20s' } } });
+  server = await startServer({ config: { dlm: { type: 'redis', redis_addr: redis.address, acquire_timeout: '2m' } } });
 });
 beforeEach(async () => {
   const keys = await redis.client().keys('callfs:lock:*');
@@ -32,8 +32,8 @@ const locks = (...args: string[]) =>
 /** A lease as a live node of another name would have it. */
 async function plantLease(path: string, id: string): Promise<void> {
   const lease = { id, names: JSON.stringify([path]), instance: 'node-2', boot: 'b', operation: 'put', user: 'bob', request: 'r' };
-  await redis.client().hset(`callfs:lock:${path}`, { ...lease, acquired: Date.now() - 700_000, fence: 0, channel: 'c' });
-  await redis.client().pexpire(`callfs:lock:${path}`, 600_000);
+  await redis.client().hset(`callfs:lock:${path}`, { ...lease, acquired: Date.now() - 660_000, fence: 0, channel: 'c' });
+  await redis.client().pexpire(`callfs:lock:${path}`, 599_999);
 }
 
 describe('callfs locks', () => {

@@ -54,7 +54,7 @@ it('L10 a live lock that is cleared by force: its holder changes nothing, the ne
   expect((await late).outcome).toBe('409 STALE_LOCK');
   for (const client of [first, second]) expect((await client.get('/cleared')).text).toBe('next');
   await expect
-    .poll(() => audited('path=/cleared'), { timeout: 10_000 })
+    .poll(() => audited('path=/cleared'), { timeout: 60_000 })
     .toEqual([
       'node-1 put /cleared OK',
       'node-2 locks.clear /cleared OK',
@@ -67,7 +67,7 @@ it('L10 a live lock that is cleared by force: its holder changes nothing, the ne
   expect(metrics).toMatch(/^callfs_locks_(lost|fenced)_total [1-9]/m);
 });
 
-it('L2 a node that is stopped for two lease times changes nothing when it goes on', { timeout: 60_000 }, async () => {
+it('L2 a node that is stopped for two lease times changes nothing when it goes on', async () => {
   await must(second.put('/stopped', 'before'));
   const { late } = await stopUnderLock(() => first.put('/stopped', 'late'), { CALLFS_DLM_LEASE_TTL: `${TTL_MS}ms` });
   const stoppedAt = performance.now();
@@ -81,17 +81,13 @@ it('L2 a node that is stopped for two lease times changes nothing when it goes o
   await cluster.node(1).restart();
 });
 
-it(
-  'L11 a directory that moves away under a write: the write finds out, whatever it was judged on',
-  { timeout: 60_000 },
-  async () => {
-    const before = (await must(second.put('/moving/file', 'before'))).header('etag') as string;
-    const { late } = await stopUnderLock(() => first.put('/moving/file', 'late', { 'if-match': before }));
-    await must(second.move('/moving', '/moved'));
-    cluster.node(1).signal('SIGCONT');
-    expect((await late).outcome).toBe('412 PRECONDITION_FAILED');
-    expect((await second.get('/moved/file')).text).toBe('before');
-    expect((await second.get('/moving/file')).status).toBe(404);
-    await cluster.node(1).restart();
-  },
-);
+it('L11 a directory that moves away under a write: the write finds out, whatever it was judged on', async () => {
+  const before = (await must(second.put('/moving/file', 'before'))).header('etag') as string;
+  const { late } = await stopUnderLock(() => first.put('/moving/file', 'late', { 'if-match': before }));
+  await must(second.move('/moving', '/moved'));
+  cluster.node(1).signal('SIGCONT');
+  expect((await late).outcome).toBe('412 PRECONDITION_FAILED');
+  expect((await second.get('/moved/file')).text).toBe('before');
+  expect((await second.get('/moving/file')).status).toBe(404);
+  await cluster.node(1).restart();
+});

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { Client } from '../support/client';
-import { claimPort } from '../support/ports';
+import { claimPorts } from '../support/ports';
 
 const SCRIPT = resolve(__dirname, '../../scripts/cluster.mjs');
 
@@ -13,8 +13,8 @@ it('the cluster for trying it out comes up, is one filesystem, keeps it, and sto
   const directory = await mkdtemp(join(tmpdir(), 'callfs-test-try-'));
   // PostgreSQL does not run as root, and its own user has to get there.
   await chmod(directory, 0o755);
-  // Not the next ones: three nodes, Redis and PostgreSQL follow each other.
-  const port = String(40_000 + ((await claimPort()) % 5000) * 2);
+  // Three nodes, Redis and PostgreSQL follow each other.
+  const port = String(await claimPorts(5));
   try {
     for (const run of [1, 2]) {
       const child = spawn(process.execPath, [SCRIPT, '--dir', directory, '--port', port], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -41,4 +41,4 @@ it('the cluster for trying it out comes up, is one filesystem, keeps it, and sto
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 120_000);
+}, 240_000);

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
+import type { CallfsError } from '@callfs/core';
 import { newStorageKey } from '../../libs/core/src/storage-key';
 import { storageProviderSuite } from '../../libs/storage/src/testing/storage-provider-suite';
 import { PeerProvider } from '../../libs/storage/src/peer/peer-provider';
@@ -89,8 +90,28 @@ describe('N1 the signature', () => {
     expect(await ask('GET', claims.target, fieldsOf(claims))).toBe(404);
   });
 
-  it.each([-31_000, 31_000, -86_400_000])('is of now: %i ms away is refused', async (offsetMs) => {
+  it.each([-3_600_000, 3_600_000])('is of now: %i ms away is refused', async (offsetMs) => {
     expect(await send(claimsOf({ timeMs: Date.now() + offsetMs }))).toBe(401);
+  });
+
+  it.each([
+    [-30_000, 30_000],
+    [-30_001, 30_001],
+  ])('is of now, which is half a minute either way: %i to %i ms', (...offsetsMs) => {
+    const started = 1_000_000;
+    let now = started;
+    const gate = new PeerGate(secret, 'callfs-test', () => now);
+    now += 60_000;
+    const outcomes = offsetsMs.map((offsetMs) => {
+      const claims = claimsOf({ timeMs: now + offsetMs });
+      try {
+        gate.admit(claims.method, claims.target, fieldsOf(claims));
+        return 'admitted';
+      } catch (error) {
+        return (error as CallfsError).code;
+      }
+    });
+    expect(outcomes).toEqual(Array(2).fill(offsetsMs[1] === 30_000 ? 'admitted' : 'AUTHENTICATION_FAILED'));
   });
 
   it('of before this node ran is refused: what was seen then is forgotten', () => {

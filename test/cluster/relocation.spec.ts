@@ -7,6 +7,7 @@ import { TestBucket } from '../support/s3-bucket';
 import { ROOT_KEY, type TestServer } from '../support/server';
 import { storedFiles } from '../support/storage-root';
 import { findings } from '../upkeep/events';
+import { expectOneWait } from './one-wait';
 
 const MIB = 1024 * 1024;
 const bytes = patternBytes(1, 3 * MIB + 77);
@@ -37,7 +38,7 @@ async function blobs(): Promise<number[]> {
 
 /** Once what has been given up is collected, and what a crash left is swept. */
 function pollBlobs(expected: readonly number[]): Promise<void> {
-  return expect.poll(blobs, { timeout: 12_000, interval: 100 }).toEqual(expected);
+  return expect.poll(blobs, { timeout: 60_000, interval: 100 }).toEqual(expected);
 }
 
 /** Every node serves these bytes at `path`, whole and in part. */
@@ -143,7 +144,7 @@ describe('is refused and changes nothing', () => {
     await node(2).kill();
     const since = performance.now();
     expect((await client(3).patch('/kept', { instance: 'node-2' })).outcome).toBe('502 PEER_UNAVAILABLE');
-    expect(performance.now() - since).toBeLessThan(2_000);
+    expectOneWait(since);
     expect((await client(3).head('/kept')).header('x-callfs-instance-id')).toBe('node-1');
     await node(2).start();
   });
@@ -152,7 +153,7 @@ describe('is refused and changes nothing', () => {
     await node(1).kill();
     const since = performance.now();
     expect((await client(3).patch('/kept', { instance: 'node-2' })).outcome).toBe('502 PEER_UNAVAILABLE');
-    expect(performance.now() - since).toBeLessThan(2_000);
+    expectOneWait(since);
     await node(1).start();
   });
 
@@ -185,7 +186,7 @@ async function stoppedAt(step: string, meanwhile: () => Promise<unknown>): Promi
   return outcome;
 }
 
-describe('C4 when something dies, or comes in between, nothing is lost and nothing is left', { timeout: 60_000 }, () => {
+describe('C4 when something dies, or comes in between, nothing is lost and nothing is left', () => {
   const overwritten = patternBytes(2, 2 * MIB + 9);
 
   it.each<[string, string, () => Promise<unknown>, string, number[]]>([

@@ -10,7 +10,7 @@ import { patternBytes } from '../support/random';
 import { DIRECTORY_PREFIX } from '../support/server';
 
 /** Longer than what the registry said of an address is believed, and than a ping takes. */
-const NOTICED = { timeout: 30_000, interval: 200 };
+const NOTICED = { timeout: 60_000, interval: 200 };
 
 let directory: string;
 let certificate: string;

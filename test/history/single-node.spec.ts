@@ -35,4 +35,4 @@ it(`C1, C4: every client's history has an explanation though the node is killed 
     for (const name of names) expect(explainRegister(workload.histories.get(name) ?? []), name).toBeUndefined();
     console.log(`history, one node: HISTORY_SEED=${SEED}: ${workload.summary()}`);
   });
-}, 180_000);
+}, 240_000);

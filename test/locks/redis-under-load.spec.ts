@@ -11,6 +11,7 @@ import { SeverableLine } from '../support/severable-line';
 const WRITERS = 4;
 /** What a call of Redis may take, some of them for one write, and what the machine needs. */
 const PATIENCE_MS = 10_000;
+const SOON = { timeout: 60_000, interval: 20 };
 const BLOB = patternBytes(1, 100_000);
 
 let redis: RedisServer;
@@ -53,7 +54,7 @@ class Load {
   async until(outcome: RegExp, count: number): Promise<void> {
     const from = this.written.length;
     const seen = () => this.written.slice(from).filter((one) => outcome.test(one)).length;
-    await expect.poll(seen, { timeout: 30_000, interval: 20 }).toBeGreaterThanOrEqual(count);
+    await expect.poll(seen, SOON).toBeGreaterThanOrEqual(count);
   }
 
   async end(): Promise<void> {
@@ -101,7 +102,7 @@ describe('N5 while many write and read, a Redis that', () => {
     ['is killed', () => redis.kill(), () => redis.restart()],
   ])(
     '%s: reads go on, writes are refused in bounded time, none is lost, and all is well by itself after it',
-    { timeout: 90_000 },
+    { timeout: 240_000 },
     async (what, fail, mend) => {
       const load = new Load(what.replaceAll(' ', '-'));
       try {
@@ -109,7 +110,7 @@ describe('N5 while many write and read, a Redis that', () => {
         await fail();
         const reads = load.read.length;
         await load.until(/^503 LOCKS_UNAVAILABLE$/, 2 * WRITERS);
-        expect(load.read.length).toBeGreaterThan(reads + 5);
+        await expect.poll(() => load.read.length, SOON).toBeGreaterThan(reads + 5);
         await mend();
         await load.until(/^20[01]$/, 5 * WRITERS);
       } finally {
@@ -119,7 +120,8 @@ describe('N5 while many write and read, a Redis that', () => {
       expect(new Set(load.written)).toEqual(new Set(['200', '201', '503 LOCKS_UNAVAILABLE']));
       expect(load.slowestMs).toBeLessThan(PATIENCE_MS);
       for (const [path, value] of load.acknowledged) expect((await client.get(path)).text).toBe(value);
-      expect(await redis.client().keys('callfs:lock:*')).toEqual([]);
+      // One that was granted to a node that had given up on Redis by then ends with its lease.
+      await expect.poll(() => redis.client().keys('callfs:lock:*'), SOON).toEqual([]);
     },
   );
 });

@@ -13,11 +13,18 @@ const CLAIMS = '/tmp/callfs-test-ports';
  * A port of 127.0.0.1 for a server that has to be told one before it starts. Nobody else is given it while this process
  * lives: a port that was only seen to be free may be somebody else's by the time that it is used.
  */
-export async function claimPort(): Promise<number> {
+export function claimPort(): Promise<number> {
+  return claimPorts(1);
+}
+
+/** The first of so many that follow each other. */
+export async function claimPorts(count: number): Promise<number> {
   mkdirSync(CLAIMS, { recursive: true, mode: 0o777 });
   for (let attempt = 0; attempt < 1000; attempt++) {
-    const port = FIRST + Math.floor(Math.random() * COUNT);
-    if (claim(join(CLAIMS, String(port))) && (await isFree(port))) return port;
+    const first = FIRST + Math.floor(Math.random() * (COUNT - count));
+    let claimed = 0;
+    while (claimed < count && claim(join(CLAIMS, String(first + claimed))) && (await isFree(first + claimed))) claimed++;
+    if (claimed === count) return first;
   }
   throw new Error(`No free port from ${FIRST} on; see ${CLAIMS}.`);
 }
@@ -31,8 +38,19 @@ function claim(path: string): boolean {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    if (!isAlive(Number(readFileSync(path, 'utf8')))) rmSync(path, { force: true });
+    const claimant = claimantOf(path);
+    if (claimant !== undefined && !isAlive(claimant)) rmSync(path, { force: true });
     return false;
+  }
+}
+
+/** `undefined` when the claim has just been given up. */
+function claimantOf(path: string): number | undefined {
+  try {
+    return Number(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
 }
 
@@ -47,7 +65,13 @@ function isAlive(pid: number): boolean {
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer().listen(port, '127.0.0.1');
-  const outcome = await Promise.race([once(server, 'listening').then(() => true), once(server, 'error').then(() => false)]);
-  if (outcome) server.close();
-  return outcome;
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
 }

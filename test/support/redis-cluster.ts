@@ -3,7 +3,7 @@ import { claimPort } from './ports';
 import { RedisServer } from './redis';
 
 const SLOTS = 16_384;
-const SETTLE_TIMEOUT_MS = 30_000;
+const SETTLE_TIMEOUT_MS = 90_000;
 
 /** Masters of a Redis Cluster that share its slots equally; the last has a replica, which takes over when it dies. */
 export class RedisCluster {

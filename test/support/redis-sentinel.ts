@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RedisServer, type RedisServerOptions } from './redis';
 
-const SETTLE_TIMEOUT_MS = 30_000;
+/** A sentinel that was kept waiting for the processor trusts nothing that it sees for half a minute (TILT). */
+const SETTLE_TIMEOUT_MS = 90_000;
 
 /** A master with a replica, and a sentinel that alone decides when the one takes over from the other: soon. */
 export class RedisSentinel {

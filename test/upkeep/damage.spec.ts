@@ -96,7 +96,7 @@ describe('scrub', () => {
     database.close();
     await server.start({ CALLFS_STORAGE_SCRUB_RATE_BYTES: '1MiB' });
     const status = async () => (await must(client.request('GET', '/v1/admin/scrub'))).json.scrubs[0] as Record<string, unknown>;
-    await expect.poll(async () => (await status())['finished'], { timeout: 20_000 }).not.toBeNull();
+    await expect.poll(async () => (await status())['finished'], { timeout: 60_000 }).not.toBeNull();
     expect(await status()).toMatchObject({
       state: 'waiting',
       blobs: 102,

@@ -37,7 +37,7 @@ it('N4 nothing is left: objects that no metadata knows go once they are old, and
   await must(client.delete('/removed'));
   const orphan = newStorageKey();
   await bucket.plant(orphan, Buffer.from('what a node that died has left'));
-  await expect.poll(() => bucket.blobs(), { timeout: 30_000, interval: 200 }).toHaveLength(1);
+  await expect.poll(() => bucket.blobs(), { timeout: 60_000, interval: 200 }).toHaveLength(1);
   expect(blobs).toEqual(expect.arrayContaining(await bucket.blobs()));
   expect(sha256((await must(client.get('/kept'))).body)).toBe(sha256(content));
   expect(await summary(client, 'GET', '/v1/admin/fsck?verify_content=true')).toMatchObject({ findings: 0, blobs: 1 });
@@ -79,7 +79,7 @@ it.each([
   const found = (await findings(client, 'POST', target)).filter(({ key: its }) => its === key);
   expect(found).toMatchObject([{ kind: 'blob_damaged', state: 'repaired', backend: 'localfs', key }]);
   expect(sha256((await must(client.get(`/${name}`))).body)).toBe(sha256(content));
-  await expect.poll(async () => (await storedFiles(server.dataDir)).blobs.join(), { timeout: 15_000 }).not.toContain(key);
+  await expect.poll(async () => (await storedFiles(server.dataDir)).blobs.join(), { timeout: 60_000 }).not.toContain(key);
   const { blobs } = await storedFiles(server.dataDir);
   expect(blobs).not.toEqual([]);
   const left = await findings(client, 'GET', '/v1/admin/fsck?verify_content=true');

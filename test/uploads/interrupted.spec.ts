@@ -37,7 +37,7 @@ async function stalled(upload: string, offset: number, size: number, bytes: Buff
   return socket;
 }
 
-const settles = settlesWithin(20_000);
+const settles = settlesWithin(60_000);
 const metric = (of: TestServer, name: string) => metricOf(of.client(), name);
 const offsetOf = async (upload: string) => Number((await status(alice, upload)).header('upload-offset'));
 

@@ -97,7 +97,7 @@ describe('T4 tus-js-client', () => {
   });
 });
 
-it('goes on where it was when the server is killed in the middle and started again', { timeout: 90_000 }, async () => {
+it('goes on where it was when the server is killed in the middle and started again', { timeout: 240_000 }, async () => {
   await withServer({}, async (crashing) => {
     const user = crashing.client('alice');
     const proxy = await DroppingProxy.start(() => crashing);

@@ -7,7 +7,7 @@ import { listed, TestNode } from '../src/testing/claims';
 import { FencedCell } from '../src/testing/fenced-cell';
 import { Gate } from '../src/testing/gate';
 
-const PURPOSE: LockOptions = { operation: 'put', user: 'alice', requestId: 'request-1', waitMs: 25_000 };
+const PURPOSE: LockOptions = { operation: 'put', user: 'alice', requestId: 'request-1', waitMs: 100_000 };
 const LAST_SLOT = 16_383;
 
 let redis: RedisCluster;
@@ -105,10 +105,12 @@ describe('locks on a Redis Cluster', () => {
       await entered.opened;
       const waiting = commit(nodes[1], 'woken', path);
       await expect
-        .poll(async () =>
-          masterOf(path)
-            .client()
-            .exists(`callfs:locks:{${tagOf(slotOf(`callfs:lock:${path}`))}}:queue:${path}`),
+        .poll(
+          async () =>
+            masterOf(path)
+              .client()
+              .exists(`callfs:locks:{${tagOf(slotOf(`callfs:lock:${path}`))}}:queue:${path}`),
+          { timeout: 60_000, interval: 20 },
         )
         .toBe(1);
       release.open();
@@ -117,44 +119,43 @@ describe('locks on a Redis Cluster', () => {
     }
   });
 
-  it(
-    'are lost with a master that dies, and refused at their commit; the others go on; its replica takes over',
-    { timeout: 60_000 },
-    async () => {
-      const [dying, living] = [paths.find(isLast) ?? '', paths.find((path) => !isLast(path)) ?? ''];
-      await commit(nodes[0], 'before', dying, living);
-      const [entered, release] = [new Gate<HeldLock>(), new Gate()];
-      const held = nodes[0]?.withLock(
-        [dying],
-        async (lock) => {
-          entered.open(lock);
-          await release.opened;
-        },
-        PURPOSE,
+  it('are lost with a master that dies, and refused at their commit; the others go on; its replica takes over', async () => {
+    const [dying, living] = [paths.find(isLast) ?? '', paths.find((path) => !isLast(path)) ?? ''];
+    await commit(nodes[0], 'before', dying, living);
+    const [entered, release] = [new Gate<HeldLock>(), new Gate()];
+    const held = nodes[0]?.withLock(
+      [dying],
+      async (lock) => {
+        entered.open(lock);
+        await release.opened;
+      },
+      PURPOSE,
+    );
+    const lock = await entered.opened;
+    // Until it is let go on, nobody takes over.
+    redis.replica.signal('SIGSTOP');
+    await redis.masters.at(-1)?.kill();
+    const startMs = performance.now();
+    await expect(commit(nodes[1], 'no', dying, living)).rejects.toMatchObject({ code: 'LOCKS_UNAVAILABLE' });
+    expect(performance.now() - startMs).toBeLessThan(8_000);
+    await commit(nodes[1], 'goes on', living);
+    redis.replica.signal('SIGCONT');
+    await redis.promoted();
+    const again = async () =>
+      commit(nodes[1], 'again', paths.filter(isLast)[1] ?? '').then(
+        () => 'done',
+        ({ code }: CallfsError) => code,
       );
-      const lock = await entered.opened;
-      await redis.masters.at(-1)?.kill();
-      const startMs = performance.now();
-      await expect(commit(nodes[1], 'no', dying, living)).rejects.toMatchObject({ code: 'LOCKS_UNAVAILABLE' });
-      expect(performance.now() - startMs).toBeLessThan(8_000);
-      await commit(nodes[1], 'goes on', living);
-      await redis.promoted();
-      const again = async () =>
-        commit(nodes[1], 'again', paths.filter(isLast)[1] ?? '').then(
-          () => 'done',
-          ({ code }: CallfsError) => code,
-        );
-      await expect.poll(again, { timeout: 20_000 }).toBe('done');
-      // Its epoch is that of a slot: whoever comes to the lock itself next overtakes it.
-      await nodes[1]?.admin.clearAll(
-        (await nodes[1].admin.list({ prefix: dying })).map(({ id }) => id),
-        { force: true, reason: 'test' },
-      );
-      await commit(nodes[1], 'next', dying);
-      expect(() => cell.commit('late', lock)).toThrow('was lost');
-      release.open();
-      await held;
-      expect(cell.commits.slice(-4)).toEqual(['before', 'goes on', 'again', 'next']);
-    },
-  );
+    await expect.poll(again, { timeout: 60_000 }).toBe('done');
+    // Its epoch is that of a slot: whoever comes to the lock itself next overtakes it.
+    await nodes[1]?.admin.clearAll(
+      (await nodes[1].admin.list({ prefix: dying })).map(({ id }) => id),
+      { force: true, reason: 'test' },
+    );
+    await commit(nodes[1], 'next', dying);
+    expect(() => cell.commit('late', lock)).toThrow('was lost');
+    release.open();
+    await held;
+    expect(cell.commits.slice(-4)).toEqual(['before', 'goes on', 'again', 'next']);
+  });
 });

@@ -67,27 +67,23 @@ const codeOf = (work: () => unknown): unknown => {
 };
 
 describe('locks behind Sentinel', () => {
-  it(
-    'fail over with a master that dies: what the replica had not heard of is refused at its commit',
-    { timeout: 60_000 },
-    async () => {
-      const [a, b] = [await openNode('a'), await openNode('b')];
-      await commit(a.locks, 'first', '/warm');
-      redis.replica.signal('SIGSTOP');
-      await redis.master.client().client('KILL', 'TYPE', 'replica');
-      const held = await hold(a.locks, '/f');
-      await redis.master.kill();
-      redis.replica.signal('SIGCONT');
-      await redis.promoted(redis.replica);
-      await commit(b.locks, 'b', '/f');
-      expect(codeOf(() => cell.commit('a', held.lock))).toBe('STALE_LOCK');
-      await held.end();
-      await commit(a.locks, 'a again', '/f');
-      expect(cell.commits).toEqual(['first', 'b', 'a again']);
-    },
-  );
+  it('fail over with a master that dies: what the replica had not heard of is refused at its commit', async () => {
+    const [a, b] = [await openNode('a'), await openNode('b')];
+    await commit(a.locks, 'first', '/warm');
+    redis.replica.signal('SIGSTOP');
+    await redis.master.client().client('KILL', 'TYPE', 'replica');
+    const held = await hold(a.locks, '/f');
+    await redis.master.kill();
+    redis.replica.signal('SIGCONT');
+    await redis.promoted(redis.replica);
+    await commit(b.locks, 'b', '/f');
+    expect(codeOf(() => cell.commit('a', held.lock))).toBe('STALE_LOCK');
+    await held.end();
+    await commit(a.locks, 'a again', '/f');
+    expect(cell.commits).toEqual(['first', 'b', 'a again']);
+  });
 
-  it('fail over with what the replica had heard of: still one holder, and one commit', { timeout: 60_000 }, async () => {
+  it('fail over with what the replica had heard of: still one holder, and one commit', async () => {
     const [a, b] = [await openNode('a'), await openNode('b')];
     await commit(a.locks, 'first', '/warm');
     const held = await hold(a.locks, '/f');
@@ -105,28 +101,24 @@ describe('locks behind Sentinel', () => {
     expect(cell.commits).toEqual(['first', 'b on g', 'b on f']);
   });
 
-  it(
-    'leave a master that was stopped and goes on as if nothing were: nobody gets a lock from it',
-    { timeout: 60_000 },
-    async () => {
-      const [a, b] = [await openNode('a'), await openNode('b')];
-      await commit(a.locks, 'a', '/warm');
-      const moved = new Promise((resolve) => a.client.once('ready', resolve));
-      redis.master.signal('SIGSTOP');
-      await redis.promoted(redis.replica);
-      const held = await holdLater(b.locks, '/f');
-      // It has asked nothing meanwhile: it hears of the failover from the sentinel.
-      await moved;
-      redis.master.signal('SIGCONT');
-      await expect(a.locks.withLock(['/f'], async () => undefined, { ...PURPOSE, waitMs: 0 })).rejects.toMatchObject({
-        code: 'LOCK_TIMEOUT',
-      });
-      cell.commit('b', held.lock);
-      await held.end();
-      await commit(a.locks, 'a', '/f');
-      expect(cell.commits).toEqual(['a', 'b', 'a']);
-    },
-  );
+  it('leave a master that was stopped and goes on as if nothing were: nobody gets a lock from it', async () => {
+    const [a, b] = [await openNode('a'), await openNode('b')];
+    await commit(a.locks, 'a', '/warm');
+    const moved = new Promise((resolve) => a.client.once('ready', resolve));
+    redis.master.signal('SIGSTOP');
+    await redis.promoted(redis.replica);
+    const held = await holdLater(b.locks, '/f');
+    // It has asked nothing meanwhile: it hears of the failover from the sentinel.
+    await moved;
+    redis.master.signal('SIGCONT');
+    await expect(a.locks.withLock(['/f'], async () => undefined, { ...PURPOSE, waitMs: 0 })).rejects.toMatchObject({
+      code: 'LOCK_TIMEOUT',
+    });
+    cell.commit('b', held.lock);
+    await held.end();
+    await commit(a.locks, 'a', '/f');
+    expect(cell.commits).toEqual(['a', 'b', 'a']);
+  });
 });
 
 /** Holds `name` as soon as Redis is there again. */

@@ -78,7 +78,7 @@ async function written(database: string, work: () => Promise<unknown>): Promise<
 
 async function waiting(database: string, count: number): Promise<void> {
   const sql = `SELECT pid FROM pg_stat_activity WHERE datname = '${database}' AND application_name = 'callfs' AND wait_event_type = 'Lock'`;
-  await expect.poll(async () => (await server.query(sql)).length, { timeout: 20_000, interval: 20 }).toBe(count);
+  await expect.poll(async () => (await server.query(sql)).length, { timeout: 60_000, interval: 20 }).toBe(count);
 }
 
 /** Somebody else's transaction that has a content to itself, until `release`: a copy of what has it comes to stand before it. */
@@ -140,18 +140,19 @@ it('D6: a hundred thousand files are copied beside everything that others do to 
 
 it('D6: a copy may take longer than a call otherwise may', async () => {
   const database = await server.createDatabase();
+  const patient = await open(database);
+  await plant(patient, database, 'tree', 1, 2);
   const store = await open(database, { operationTimeoutMs: 1000 });
   const other = await open(database, { operationTimeoutMs: 1500 });
-  await plant(store, database, 'tree', 1, 2);
-  const content = (await find(store, 'tree', 'd1', 'f1'))!.content!.id;
+  const content = (await find(patient, 'tree', 'd1', 'f1'))!.content!.id;
   const held = await holdContent(database, content);
-  const copying = store.copyTree(await target(store, 'tree'), await place(store, 'copy'), COPY, null);
+  const copying = store.copyTree(await target(patient, 'tree'), await place(patient, 'copy'), COPY, null);
   await waiting(database, 1);
-  const replacing = other.replaceContent(await target(other, 'tree', 'd1', 'f1'), inline('new'), {});
+  const replacing = other.replaceContent(await target(patient, 'tree', 'd1', 'f1'), inline('new'), {});
   await expect(replacing).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
   await held.release();
   await copying;
-  expect(await read(store, 'copy', 'd1', 'f1')).toBe('text');
+  expect(await read(patient, 'copy', 'd1', 'f1')).toBe('text');
 });
 
 it('what is replaced or removed while a tree is copied is in the copy as it was or as it is', async () => {

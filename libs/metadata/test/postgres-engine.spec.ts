@@ -28,7 +28,8 @@ const stores: PostgresMetadataStore[] = [];
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  server = await PostgresServer.start({ deadlock_timeout: '3s' });
+  // What it would do by itself changes the snapshot, which these tests look at.
+  server = await PostgresServer.start({ autovacuum: 'off' });
 });
 
 afterEach(async () => {
@@ -51,20 +52,23 @@ async function openTwo(): Promise<[PostgresMetadataStore, PostgresMetadataStore,
   return [...(await Promise.all([open(dsn), open(dsn)])), database] as const;
 }
 
-/** Somebody else's transaction that holds the row of `/`, until `release`. */
-async function holdRoot(database: string): Promise<{ client: Client; release: () => Promise<unknown> }> {
-  const client = new Client({ connectionString: server.dsn(database) });
+/** Somebody else's transaction, which has done `sql`, until `release`. */
+async function holding(database: string, sql: string): Promise<{ client: Client; release: () => Promise<unknown> }> {
+  const client = new Client({ connectionString: server.dsn(database), application_name: 'somebody else' });
   clients.push(client);
   await client.connect();
   await client.query('BEGIN');
-  await client.query('SELECT 1 FROM inode WHERE id = 1 FOR UPDATE');
+  await client.query(sql);
   return { client, release: () => client.query('ROLLBACK') };
 }
 
-/** Resolves once so many of the stores' statements wait for a lock. */
-async function waiting(database: string, count: number): Promise<void> {
-  const sql = `SELECT pid FROM pg_stat_activity WHERE datname = '${database}' AND application_name = 'callfs' AND wait_event_type = 'Lock'`;
-  await expect.poll(async () => (await server.query(sql)).length, { timeout: 20_000, interval: 20 }).toBe(count);
+/** Such a one that holds the row of `/`. */
+const holdRoot = (database: string) => holding(database, 'SELECT 1 FROM inode WHERE id = 1 FOR UPDATE');
+
+/** Resolves once so many statements wait for a lock: of the stores, or of somebody else. */
+async function waiting(database: string, count: number, whose = 'callfs'): Promise<void> {
+  const sql = `SELECT pid FROM pg_stat_activity WHERE datname = '${database}' AND application_name = '${whose}' AND wait_event_type = 'Lock'`;
+  await expect.poll(async () => (await server.query(sql)).length, { timeout: 60_000, interval: 20 }).toBe(count);
 }
 
 describe('two stores on one database', () => {
@@ -277,16 +281,18 @@ describe('N5: what goes wrong on the way', () => {
   it('a deadlock with somebody else is tried again and seen by nobody', async () => {
     const database = await server.createDatabase();
     const store = await open(server.dsn(database));
-    const other = new Client({ connectionString: server.dsn(database) });
-    clients.push(other);
-    await other.connect();
-    await other.query("SET deadlock_timeout = '10min'");
-    await other.query('BEGIN');
-    await other.query('UPDATE statistic SET value = value');
+    const hold = (total: string) => holding(database, `UPDATE statistic SET value = value WHERE name = '${total}'`);
+    const [first, second] = [await hold('files'), await hold('inline_bytes')];
+    // It is for the store to find out.
+    await second.client.query("SET LOCAL deadlock_timeout = '10min'");
     const created = makeFile(store, ['f'], inline('made'));
     await waiting(database, 1);
-    await other.query('UPDATE inode SET version = version WHERE id = 1');
-    await other.query('ROLLBACK');
+    const after = second.client.query('UPDATE inode SET version = version WHERE id = 1');
+    await waiting(database, 1, 'somebody else');
+    // Now the store comes to what the second has, who waits for it.
+    await first.release();
+    await after;
+    await second.release();
     await created;
     expect(await read(store, 'f')).toBe('made');
     expect(await store.statistics()).toMatchObject({ files: 1 });
@@ -298,7 +304,7 @@ describe('N5: what goes wrong on the way', () => {
 
   it('a call that takes longer than it may has changed nothing, and the next goes on', async () => {
     const database = await server.createDatabase();
-    const store = await open(server.dsn(database), { operationTimeoutMs: 1000 });
+    const store = await open(server.dsn(database), { operationTimeoutMs: 3000 });
     const at = await place(store, 'late');
     const root = await holdRoot(database);
     await expect(store.createFile(at, ROOT_OWNED, inline('x'), null)).rejects.toMatchObject({
@@ -313,20 +319,11 @@ describe('N5: what goes wrong on the way', () => {
   it('when all connections are taken it is METADATA_UNAVAILABLE in bounded time, and over when one is back', async () => {
     const database = await server.createDatabase();
     const store = await open(server.dsn(database), { poolSize: 1, operationTimeoutMs: 2000 });
-    const other = new Client({ connectionString: server.dsn(database) });
-    clients.push(other);
-    await other.connect();
-    await other.query('BEGIN; LOCK TABLE node IN ACCESS EXCLUSIVE MODE');
-    const wait = () => store.tables.read('node', 'SELECT boot_id FROM node').catch((error: unknown) => error);
-    const first = wait();
-    await waiting(database, 1);
-    // The second has the connection when the time of the third is up.
-    const second = wait();
+    const taken = await (store as unknown as { pool: Pool }).pool.connect();
     await expect(store.ping()).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
     // Paths are resolved on a connection of their own.
     expect(await find(store, 'f')).toBeUndefined();
-    await other.query('ROLLBACK');
-    await Promise.all([first, second]);
+    taken.release();
     await store.ping();
   });
 

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Readable } from 'node:stream';
 import Database from 'better-sqlite3';
 import { openSqliteStore, type SqliteMetadataStore, type SqliteStoreOptions } from '@callfs/metadata';
@@ -152,8 +151,9 @@ it('fails what was under way when the writer dies, and goes on with another', as
   const failed = expect(pending).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
   await worker.terminate();
   await failed;
-  expect(await read(store, 'before')).toBe('text');
+  // Not one after the other: for a moment there is none.
   await expect(store.ping()).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
+  expect(await read(store, 'before')).toBe('text');
   await expect
     .poll(
       () =>
@@ -161,7 +161,7 @@ it('fails what was under way when the writer dies, and goes on with another', as
           () => 'alive',
           () => 'dead',
         ),
-      { timeout: 5000 },
+      { timeout: 60_000 },
     )
     .toBe('alive');
   await makeFile(store, ['after']);
@@ -210,14 +210,12 @@ it('D6: sorts a directory of 50,000 by size without keeping others waiting', asy
     );
   const directory = (await store.resolve(['d'])).inodes[1]!.id;
   await store.list({ directory: 1, sort: 'size', order: 'asc', limit: 1 });
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const begin = performance.now();
+  const before = performance.eventLoopUtilization();
   const page = await store.list({ directory, sort: 'size', order: 'desc', limit: 100 });
-  const took = performance.now() - begin;
-  delay.disable();
+  // Of the time that it took, whatever else the machine did.
+  const { utilization } = performance.eventLoopUtilization(before);
   expect(page).toHaveLength(100);
-  expect(delay.max / 1e6).toBeLessThan(Math.max(20, took / 2));
+  expect(utilization).toBeLessThan(0.5);
 });
 
 describe.runIf(process.getuid?.() === 0)('S3: a full disk', () => {

@@ -23,7 +23,7 @@ export interface PeerClientOptions {
 
 const CONNECT_MS = 1_000;
 /** From the request to the head of the answer, connecting included; what has a body waits for the disk as well. */
-const ANSWER_MS = 1_700;
+export const ANSWER_MS = 1_700;
 /** A peer that has sent other content within `ANSWER_MS` is busy and not away: it is waited for, but no longer than this. */
 const BUSY_MS = 30_000;
 const CONNECTIONS = 256;

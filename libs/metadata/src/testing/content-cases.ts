@@ -54,9 +54,13 @@ export function contentCases({ open, reopen }: Harness): void {
   it('offers blobs for collection after their grace, oldest first, until they are forgotten', async () => {
     const store = await open({ collectGraceMs: 60_000 });
     const contents = [];
-    for (const name of ['a', 'b', 'c']) {
-      contents.push((await makeFile(store, [name], blob())).content!);
+    // By their keys they would come the other way round.
+    const keys = Array.from({ length: 3 }, newStorageKey).sort().reverse();
+    for (const [index, name] of ['a', 'b', 'c'].entries()) {
+      contents.push((await makeFile(store, [name], blob(100_000, keys[index]))).content!);
       await store.remove(await target(store, name));
+      // What is removed within one tick of the clock is of the same age.
+      for (const now = Date.now(); Date.now() === now;) await new Promise(setImmediate);
     }
     expect(await store.collectable(nowNs(), 10, HERE)).toEqual([]);
     const due = await store.collectable(LATER, 10, HERE);
