@@ -8,6 +8,8 @@ import { ROOT_KEY, startServer, type TestServer } from '../support/server';
 import { referencedKeys, storedFiles } from '../support/storage-root';
 
 const KILLS = 30;
+/** Requests that have to be acknowledged for each of them. */
+const PER_KILL = 10;
 const WRITERS = 6;
 const NAMES = ['a', 'b', 'c', 'd'];
 
@@ -113,11 +115,14 @@ describe('C4 P1 P8 kill -9 at random moments under load', () => {
     console.log(`random kills: seed ${seed}`);
     const random = new Random(seed);
     const writers = Array.from({ length: WRITERS }, (_, index) => new Writer(`/w${index}`, new Random(seed + index + 1)));
+    const acknowledged = () => writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
     let caughtWriting = 0;
 
     for (let kill = 0; kill < KILLS; kill++) {
       const working = writers.map((writer) => writer.work(new Client(() => server.url, ROOT_KEY)));
       await delay(30 + random.below(300));
+      // A slow machine takes longer to have acknowledged what could be lost.
+      await expect.poll(acknowledged, { timeout: 100_000, interval: 5 }).toBeGreaterThan((kill + 1) * PER_KILL);
       caughtWriting += writers.filter(({ writing }) => writing).length;
       await server.kill();
       await Promise.all(working);
@@ -130,10 +135,8 @@ describe('C4 P1 P8 kill -9 at random moments under load', () => {
     await server.stop();
     const known = new Set(referencedKeys(join(server.dir, 'metadata.sqlite')));
     expect((await storedFiles(server.dataDir)).blobs.filter((path) => !known.has(path.slice(3)))).toEqual([]);
-    const acknowledged = writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
-    console.log(`random kills: ${acknowledged} acknowledged requests, ${caughtWriting} writes in flight at ${KILLS} kills`);
-    // Without these the test has not tested what it says.
+    console.log(`random kills: ${acknowledged()} acknowledged requests, ${caughtWriting} writes in flight at ${KILLS} kills`);
+    // Without them the test has not tested what it says.
     expect(caughtWriting).toBeGreaterThan(KILLS / 2);
-    expect(acknowledged).toBeGreaterThan(KILLS * 10);
-  }, 240_000);
+  }, 600_000);
 });

@@ -293,11 +293,10 @@ describe('D5 globs', () => {
   it('take linear time', async () => {
     const dir = await freshDirectory(root);
     await must(root.put(`${dir}/${'a'.repeat(255)}`, ''));
-    const begun = process.hrtime.bigint();
 
+    // One that tried every way would be at it for longer than any test may take.
     const listing = await root.list(dir, { glob: `${'*a'.repeat(120)}*b` });
 
     expect(names(listing)).toEqual([]);
-    expect(Number(process.hrtime.bigint() - begun) / 1e6).toBeLessThan(2_000);
   });
 });

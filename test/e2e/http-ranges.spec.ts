@@ -196,11 +196,10 @@ describe('P2 H3 while a file is overwritten', () => {
       read({}),
     ];
 
-    for (let n = 1; n <= 40; n++) await write(n);
+    for (let n = 1; n <= 40 || seen.length <= 40; n++) await write(n);
     isWriting = false;
     await Promise.all(readers);
 
-    expect(seen.length).toBeGreaterThan(40);
     for (const answer of seen) {
       const bytes = answer.header('content-type')?.startsWith('multipart/')
         ? Buffer.from(

@@ -112,7 +112,7 @@ describe('A3 a key that is revoked', () => {
 
   it('an upload with a key that expires meanwhile: the same', async () => {
     const path = `${await freshDirectory(root)}/file`;
-    const { client } = await issueKey(server, { expires_in: '1500ms' });
+    const { client } = await issueKey(server, { expires_in: '6s' });
     const upload = await beginUpload(client, path);
     const localAddress = newAddress();
     await expect

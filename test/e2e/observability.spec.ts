@@ -19,19 +19,20 @@ type LogLine = Record<string, unknown>;
 
 /** The lines that the server has logged, each read as JSON. */
 function logLines(): LogLine[] {
-  return server.stdout
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as LogLine);
+  return (
+    server.stdout
+      .split('\n')
+      // Behind the last end of a line is the beginning of the next.
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogLine)
+  );
 }
 
 /** The access line of one request, as soon as it is there. */
 async function accessLine(requestId: string): Promise<LogLine> {
-  await server.waitFor(
-    new RegExp(`"request_id":"${requestId}"[^\\n]*"duration_ms"|"duration_ms"[^\\n]*"request_id":"${requestId}"`),
-    0,
-    5_000,
-  );
+  const line = `"request_id":"${requestId}"[^\\n]*"duration_ms"|"duration_ms"[^\\n]*"request_id":"${requestId}"`;
+  await server.waitFor(new RegExp(`(${line})[^\\n]*\\n`));
   return logLines().find((line) => line['request_id'] === requestId && 'duration_ms' in line) as LogLine;
 }
 

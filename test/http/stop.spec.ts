@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { Drain } from '../../apps/callfs/src/http/drain';
 import { rawRequest } from '../support/raw';
-import { auth, seen, startShell } from './support/shell';
+import { auth, seen, startShell, told } from './support/shell';
 import { ask } from './support/use-shell';
 
 /** A connection that collects what it is sent. */
@@ -22,7 +22,7 @@ async function open(shell: { port: number; host: string }, text: string): Promis
 it('finishes what it is doing, closes what is idle and takes nothing new', async () => {
   const shell = await startShell();
   const waiting = once(seen, 'waiting');
-  const busy = await open(shell, rawRequest('GET', '/v1/files/busy?wait=500', auth));
+  const busy = await open(shell, rawRequest('GET', '/v1/files/busy?wait=told', auth));
   await waiting;
   const silent = await open(shell, '');
   const idle = await open(shell, rawRequest('GET', '/v1/files/idle', auth));
@@ -38,6 +38,7 @@ it('finishes what it is doing, closes what is idle and takes nothing new', async
   const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
   expect(error.code).toBe('ECONNREFUSED');
   expect(busy.received()).toBe('');
+  told.emit('go on');
   await closing;
   await busyClosed;
   expect(busy.received()).toMatch(/^HTTP\/1\.1 200 .*path=\/busy$/s);
@@ -46,9 +47,14 @@ it('finishes what it is doing, closes what is idle and takes nothing new', async
 it('says goodbye with the answers that were under way', async () => {
   const shell = await startShell();
   const waiting = once(seen, 'waiting');
-  const busy = await open(shell, rawRequest('GET', '/v1/files/busy?wait=300', auth));
+  const busy = await open(shell, rawRequest('GET', '/v1/files/busy?wait=told', auth));
   await waiting;
-  await Promise.all([shell.app.close(), once(busy.socket, 'close')]);
+  const silent = await open(shell, '');
+  const closed = Promise.all([once(silent.socket, 'close'), once(busy.socket, 'close')]);
+  const closing = shell.app.close();
+  await once(silent.socket, 'end');
+  told.emit('go on');
+  await Promise.all([closing, closed]);
   expect(busy.received()).toMatch(/^HTTP\/1\.1 200 .*\r\nConnection: close\r\n/s);
 });
 

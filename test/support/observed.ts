@@ -29,3 +29,13 @@ export async function metricOf(root: Client, name: string): Promise<number> {
 export async function descriptorsOf(server: TestServer): Promise<string[]> {
   return (await server.openDescriptors()).map((name) => name.replace(/\d+/g, 'n'));
 }
+
+/** What it has open that it had not then. A connection that a client of the test ended meanwhile is not missed. */
+export async function openedSince(server: TestServer, then: readonly string[]): Promise<string[]> {
+  const known = [...then];
+  return (await descriptorsOf(server)).filter((name) => {
+    const at = known.indexOf(name);
+    if (at >= 0) known.splice(at, 1);
+    return at < 0;
+  });
+}

@@ -3,9 +3,8 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-/** Below the range from which the kernel gives ports to connections (ip(7), ip_local_port_range). */
-const FIRST = 20_000;
-const COUNT = 12_000;
+/** Beside the range from which the kernel gives ports to connections (ip(7), ip_local_port_range). */
+const [FIRST, COUNT] = freeRange(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'));
 /** Shared by all test runs of this machine, so not in the run's own temporary directory. */
 const CLAIMS = '/tmp/callfs-test-ports';
 
@@ -27,6 +26,14 @@ export async function claimPorts(count: number): Promise<number> {
     if (claimed === count) return first;
   }
   throw new Error(`No free port from ${FIRST} on; see ${CLAIMS}.`);
+}
+
+/** The larger part of the unprivileged ports, below or above; any of them where the kernel gives nearly all. */
+function freeRange(localPorts: string): [first: number, count: number] {
+  const [low = 0, high = 0] = localPorts.trim().split(/\s+/).map(Number);
+  const [below, above] = [low - 10_000, 65_535 - high];
+  if (Math.max(below, above) < 1_000) return [10_000, 55_000];
+  return below >= above ? [10_000, below] : [high + 1, above];
 }
 
 /** One that was taken by a process that is gone is free again. */

@@ -64,6 +64,8 @@ export class TestServer {
   output = '';
   private child: ChildProcess | undefined;
   private exited: Promise<number | string> = Promise.resolve(0);
+  /** It has ended, and all that it said was heard. */
+  private isOver = true;
   private readonly watchers = new Set<() => void>();
 
   constructor(
@@ -131,7 +133,11 @@ export class TestServer {
     this.exited.catch(() => undefined);
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.hear('stdout', text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => this.hear('stderr', text));
-    child.once('close', () => this.wake());
+    this.isOver = false;
+    child.once('close', () => {
+      this.isOver = true;
+      this.wake();
+    });
     await this.waitForOutput(() => this.findUrl(said), START_TIMEOUT_MS, 'did not say where it is listening');
   }
 
@@ -243,7 +249,7 @@ export class TestServer {
       };
       const look = () => {
         if (found()) settle();
-        else if (!this.running) settle(new Error(`The server ended; it ${complaint}.\n${this.lastLines()}`));
+        else if (this.isOver) settle(new Error(`The server ended; it ${complaint}.\n${this.lastLines()}`));
       };
       const timer = setTimeout(() => settle(new Error(`The server ${complaint}.\n${this.lastLines()}`)), timeoutMs);
       this.watchers.add(look);

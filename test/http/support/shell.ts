@@ -33,6 +33,8 @@ class OneKey extends RequestAuthenticator {
 
 /** What the probe controller has seen, for the tests to look at and wait for. */
 export const seen = new EventEmitter();
+/** `go on` ends what waits for it (`?wait=told`). */
+export const told = new EventEmitter();
 
 /** Stands in for the real controllers: it does whatever the query of a request tells it to. */
 @Controller('v1/files')
@@ -62,6 +64,7 @@ export class ProbeController {
       const signal = requestSignal(request);
       seen.emit('waiting', path);
       await new Promise<void>((resolve) => {
+        if (query.get('wait') === 'told') return void told.once('go on', resolve);
         const timer = setTimeout(resolve, Number(query.get('wait')));
         signal.addEventListener('abort', () => {
           clearTimeout(timer);
