@@ -2,9 +2,10 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { names, paths, type Answer, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { patternBytes, Random, sha256 } from '../support/random';
+import { PATIENT } from '../support/server';
 import { useServer } from '../support/use-server';
 
-const server = useServer();
+const server = useServer({ config: PATIENT });
 let root: Client;
 let base: string;
 

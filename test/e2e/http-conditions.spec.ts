@@ -2,13 +2,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fileTarget, type Client } from '../support/client';
 import { freshDirectory, must, snapshot } from '../support/fixture';
 import { sha256 } from '../support/random';
+import { PATIENT } from '../support/server';
 import { useServer } from '../support/use-server';
 
 const MTIME = 'Sun, 06 Nov 1994 08:49:37 GMT';
 const EARLIER = 'Sun, 06 Nov 1994 08:49:36 GMT';
 const LATER = 'Sunday, 06-Nov-94 08:49:38 GMT';
 
-const server = useServer();
+const server = useServer({ config: PATIENT });
 let root: Client;
 let base: string;
 let etag: string;

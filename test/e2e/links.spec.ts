@@ -8,7 +8,7 @@ import { freshDirectory, must } from '../support/fixture';
 import { download, makeLink, newAddress } from '../support/links';
 import { patternBytes } from '../support/random';
 import { blobMadeBy } from '../support/storage-root';
-import { withServer, type TestServer } from '../support/server';
+import { PATIENT, withServer, type TestServer } from '../support/server';
 import { useServer } from '../support/use-server';
 
 /** Kept as a blob. */
@@ -17,7 +17,7 @@ const LARGE = patternBytes(4, 100_000);
 /** Tests ask more often than people. */
 const rate_limits = { download: 'off', link_generation: 'off' };
 
-const server = useServer({ config: { log: { level: 'debug', format: 'json' }, rate_limits } });
+const server = useServer({ config: { ...PATIENT, log: { level: 'debug', format: 'json' }, rate_limits } });
 let root: Client;
 let anonymous: Client;
 let alice: Client;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PostgresServer } from '../support/postgres';
-import { startServer, type TestServer } from '../support/server';
+import { PATIENT, startServer, type TestServer } from '../support/server';
 
 /** One node with its metadata in PostgreSQL: the way from a request to its tables and back. */
 let postgres: PostgresServer;
@@ -8,7 +8,7 @@ let server: TestServer;
 
 beforeAll(async () => {
   postgres = await PostgresServer.start();
-  server = await startServer({ dsn: postgres.dsn(await postgres.createDatabase()) });
+  server = await startServer({ dsn: postgres.dsn(await postgres.createDatabase()), config: { dlm: PATIENT.dlm } });
 });
 afterAll(async () => {
   await server.stop();

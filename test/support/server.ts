@@ -292,6 +292,15 @@ export async function prepareServer(options: ServerOptions = {}): Promise<TestSe
   return server;
 }
 
+/**
+ * For tests of what happens at once, whatever time it takes: on a slow disk fifty writes of one file, one after the other,
+ * take longer than a write waits for its lock.
+ */
+export const PATIENT = {
+  server: { listen_addr: '127.0.0.1:0', protocol: 'http', file_op_timeout: '100s', metadata_op_timeout: '100s' },
+  dlm: { type: 'local', acquire_timeout: '100s' },
+} satisfies ConfigTree;
+
 /** Secrets of the tests, here so that a test can look for them where they must not be. */
 export const SECRETS = { internalProxy: 'peer-secret-of-the-tests-1', singleUseLink: 'link-secret-of-the-tests-2' };
 
