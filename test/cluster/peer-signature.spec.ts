@@ -194,6 +194,5 @@ storageProviderSuite('peer', {
   leftovers: () => pollEmptyStaging(server.dataDir),
   close: () => opened.stop(),
   sizes: [31, 32, 33, 20 * 1024 * 1024 + 3],
-  countsDescriptors: false,
   finishesDeletedReads: false,
 });

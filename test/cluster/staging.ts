@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
 
 const PATIENCE_MS = 30_000;
 
@@ -15,6 +16,14 @@ export async function pollEmptyStaging(dataDir: string): Promise<string[]> {
     if (left.length === 0 || performance.now() > deadline) return left;
     await delay(10);
   }
+}
+
+/**
+ * Resolves when a node has begun to write what a request brings: it has the first bytes, and the upload to itself. That a
+ * request is being received may be said before either.
+ */
+export async function pollBegunWriting(dataDir: string): Promise<void> {
+  await expect.poll(() => unfinished(join(dataDir, 'staging')), { timeout: PATIENCE_MS, interval: 10 }).toHaveLength(1);
 }
 
 /** A second link belongs to a blob that is complete and waits for its commit. */

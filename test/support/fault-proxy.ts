@@ -107,10 +107,15 @@ function passSome(answer: IncomingMessage, response: ServerResponse, fault: { cu
 
 function drip(answer: IncomingMessage, response: ServerResponse, bytesPerSecond: number): void {
   response.flushHeaders();
-  const timer = setInterval(() => {
-    const drop = answer.read(bytesPerSecond) as Buffer | null;
-    if (drop) response.write(drop);
-  }, 1_000);
+  // Ten times a second, where that is a byte at least.
+  const drop = Math.max(1, Math.floor(bytesPerSecond / 10));
+  const timer = setInterval(
+    () => {
+      const bytes = answer.read(drop) as Buffer | null;
+      if (bytes) response.write(bytes);
+    },
+    (1_000 * drop) / bytesPerSecond,
+  );
   answer.on('error', () => undefined).on('end', () => response.end());
   response.on('close', () => clearInterval(timer));
 }

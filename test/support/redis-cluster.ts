@@ -19,7 +19,7 @@ export class RedisCluster {
         'cluster-enabled yes',
         'cluster-announce-ip 127.0.0.1',
         `cluster-port ${busPort}`,
-        'cluster-node-timeout 1000',
+        'cluster-node-timeout 2000',
         'cluster-require-full-coverage no',
         'cluster-replica-validity-factor 0',
         'repl-diskless-sync-delay 0',

@@ -131,7 +131,7 @@ export class RedisServer {
   }
 }
 
-/** One that decides alone, and soon. */
+/** One that decides alone, and soon, but not because the machine was busy for a moment. */
 function sentinelConfiguration(
   port: number,
   directory: string,
@@ -142,7 +142,7 @@ function sentinelConfiguration(
     `port ${port}`,
     `dir ${directory}`,
     `sentinel monitor mymaster 127.0.0.1 ${master} 1`,
-    'sentinel down-after-milliseconds mymaster 500',
+    'sentinel down-after-milliseconds mymaster 1500',
     'sentinel failover-timeout mymaster 5000',
     ...(password === undefined ? [] : [`sentinel auth-pass mymaster ${password}`]),
     '',

@@ -5,6 +5,7 @@ import { newStorageKey } from '@callfs/core';
 import { describe, expect, it } from 'vitest';
 import { SmallDisk } from '../../../test/support/small-disk';
 import { collect, failureOf, inChunks, pattern } from '../src/testing/bodies';
+import { openBelow } from '../src/testing/open-below';
 import { filesBelow, freshRoot, onCleanUp, openAt } from './localfs-root';
 
 const MIB = 1024 * 1024;
@@ -29,12 +30,12 @@ describe('S3 a full disk', () => {
     const { freeBytes } = await provider.capacity();
     writeFileSync(join(disk.path, 'filler'), Buffer.alloc(freeBytes - Math.min(freeBytes, size - 8_192)));
 
-    const before = readdirSync('/proc/self/fd').length;
+    const before = openBelow(disk.path);
     const files = filesBelow(disk.path);
     const failure = await failureOf(provider.write(newStorageKey(), inChunks(pattern(size), 65_536)));
     expect(failure).toMatchObject({ code: 'INSUFFICIENT_STORAGE', cause: { code: 'ENOSPC' } });
     expect(filesBelow(disk.path)).toEqual(files);
-    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(openBelow(disk.path)).toBe(before);
     expect((await collect(await provider.read(kept))).equals(content)).toBe(true);
 
     execFileSync('rm', [join(disk.path, 'filler')]);

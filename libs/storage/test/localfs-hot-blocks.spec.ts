@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { newStorageKey, type ByteRange } from '@callfs/core';
 import type { LocalfsProvider } from '@callfs/storage';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -28,7 +29,12 @@ async function store(bytes: Buffer): Promise<string> {
   return key;
 }
 
+/** By a change that can be told from the writing of the blob: the clock of the file system has gone on. */
 function flip(key: string, at: number): void {
+  const probe = join(root, 'probe');
+  const written = statSync(blobPath(root, key)).ctimeMs;
+  do writeFileSync(probe, '');
+  while (statSync(probe).ctimeMs === written);
   const bytes = readFileSync(blobPath(root, key));
   bytes[at]! ^= 0x10;
   writeFileSync(blobPath(root, key), bytes);

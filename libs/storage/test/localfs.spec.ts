@@ -13,7 +13,7 @@ for (const durability of ['full', 'relaxed'] as const) {
       return readdirSync(join(root, 'staging')).filter((name) => !complete.has(name));
     },
     close: async () => rmSync(root, { recursive: true }),
-    countsDescriptors: true,
+    root,
     finishesDeletedReads: true,
   });
 }

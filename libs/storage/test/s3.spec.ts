@@ -26,7 +26,6 @@ storageProviderSuite('s3', {
   leftovers: () => bucket.leftovers(),
   close: async () => undefined,
   sizes: [8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 16 * MIB, 40 * MIB + 3],
-  countsDescriptors: false,
   finishesDeletedReads: false,
 });
 
