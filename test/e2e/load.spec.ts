@@ -215,11 +215,14 @@ describe('D6 a tree of 100,000 entries', () => {
 
   it('is copied, listed, moved and removed in bounded memory, and others are served meanwhile', async () => {
     await Promise.all(Array.from({ length: FILES }, (_, index) => must(root.put(`${base}/seed/f${index}`, `content ${index}`))));
+    const copiesBegun = performance.now();
     for (let made = 1; made < COPIES; made *= 2) {
       const wanted = Math.min(made, COPIES - made);
       for (let i = 0; i < wanted; i++)
         await must(root.copy(`${base}/seed`, `${base}/tree/d${made + i}`, { query: '?recursive=true' }));
     }
+    // About ten seconds: the measure of this machine.
+    const copiesMs = performance.now() - copiesBegun;
     await must(root.move(`${base}/seed`, `${base}/tree/d0`));
     const before = await server.memory();
     await server.resetPeakMemory();
@@ -248,8 +251,8 @@ describe('D6 a tree of 100,000 entries', () => {
     busy = false;
     await watching;
 
-    expect(moveMs).toBeLessThan(1_000);
-    expect(slowest).toBeLessThan(2_000);
+    expect(moveMs).toBeLessThan(copiesMs / 10);
+    expect(slowest).toBeLessThan(copiesMs / 5);
     expect((await server.memory()).peak - before.resident).toBeLessThan(200 * MIB);
   }, 600_000);
 });

@@ -69,5 +69,5 @@ describe('the whole file API against a model in memory', () => {
     console.log(`model test: seed ${seed} (MODEL_SEED=${seed} repeats it)`);
 
     await fc.assert(fc.asyncProperty(operations, runSequence), { seed, numRuns: SEQUENCES, interruptAfterTimeLimit: 100_000 });
-  }, 150_000);
+  }, 300_000);
 });

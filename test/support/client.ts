@@ -77,7 +77,8 @@ export interface RequestOptions {
 
 /** Talks to one server with one key. Paths of files are plain text; `request` sends its target as it is. */
 export class Client {
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  /** A connection that nobody needs is given up before the server does it (80 s), which may be in the moment of a request. */
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 64, timeout: 60_000 });
 
   constructor(
     private readonly url: () => string,
