@@ -43,24 +43,27 @@ async function main() {
   }
 }
 
-/** A node as it is one of several, and the engines that it stands on. */
+/** Two nodes, and the engines that they stand on. */
 async function startCluster(sides, programs, servers) {
   const folder = (name) => join(sides.directory, name);
   servers.unshift((sides.postgres = await Postgres.start(binariesOf(programs), folder('postgres'))));
   const redis = await Redis.start(programs['redis-server'], folder('redis'), await freePort());
   servers.unshift(redis);
-  sides.node = await Callfs.start(folder('node'), {
-    metadata_store: { type: 'postgres', dsn: sides.postgres.dsn },
-    dlm: { type: 'redis', redis_addr: [redis.address] },
-  });
-  servers.unshift(sides.node);
+  for (const name of ['node', 'second']) {
+    sides[name] = await Callfs.start(folder(name), {
+      metadata_store: { type: 'postgres', dsn: sides.postgres.dsn },
+      dlm: { type: 'redis', redis_addr: [redis.address] },
+      instance_discovery: { instance_id: `bench-${name}` },
+    });
+    servers.unshift(sides[name]);
+  }
 }
 
 /** The sides take turns, and who begins changes: neither has the warmer machine. */
 async function measure(work, sides, count) {
   process.stderr.write(`${work.name} `);
   await work.prepare(sides);
-  const server = work.inCluster ? sides.node : sides.callfs;
+  const server = sides[work.by ?? 'callfs'];
   server.resetPeak();
   const rounds = [];
   for (let round = 0; round < count; round++) {

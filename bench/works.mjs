@@ -31,6 +31,12 @@ export const WORKS = [
   putLarge(),
   ...[10_000, 100_000].flatMap((entries) => [list(entries, 'json'), list(entries, 'ndjson')]),
   ...[16, 64].flatMap((connections) => [clusterGet(connections), clusterPut(connections)]),
+  peerGet('peer-get-64k', 'GET 64 KiB', 64 * KIB, 0.5, ({ tools, seconds }, { url }, prefix) =>
+    wrk(tools.wrk, { url, connections: 16, seconds, method: 'GET', prefix, names: NAMES, headers: [AUTHORIZATION] }),
+  ),
+  peerGet('peer-get-256m', 'GET 256 MiB', LARGE, 0.8, ({ tools, seconds }, { port }, prefix) =>
+    download(tools.transfer, { port, path: `${prefix}0`, seconds, headers: [AUTHORIZATION] }),
+  ),
 ];
 
 function small(method, name, size, connections, reach) {
@@ -169,6 +175,7 @@ function clusterGet(connections) {
     beside: 'pgbench: one prepared select',
     reach: 0.6,
     inCluster: true,
+    by: 'node',
     unit: 'requests/s',
     prepare: async (sides) => {
       await sides.postgres.prepareRows(size);
@@ -193,6 +200,7 @@ function clusterPut(connections) {
     beside: 'pgbench: one durable upsert',
     reach: 0.5,
     inCluster: true,
+    by: 'node',
     usesDisk: true,
     unit: 'requests/s',
     prepare: async ({ node, postgres }) => {
@@ -211,6 +219,24 @@ function clusterPut(connections) {
         headers: [AUTHORIZATION],
       }),
     other: ({ seconds, postgres }) => postgres.bench({ connections, seconds, statement }),
+  };
+}
+
+/** A node that has the metadata but not the blob, beside the node that has it. */
+function peerGet(name, title, size, reach, ask) {
+  const prefix = `/v1/files/bench/${name}/`;
+  return {
+    name,
+    title: `cluster: ${title} of another node's blob`,
+    beside: 'the same from that node',
+    reach,
+    inCluster: true,
+    by: 'second',
+    unit: size === LARGE ? 'bytes/s' : 'requests/s',
+    prepare: ({ node }) =>
+      inParallel(size === LARGE ? 1 : NAMES, (number) => node.request('PUT', `${prefix}${number}`, randomBytes(size))),
+    ours: (sides) => ask(sides, sides.second, prefix),
+    other: (sides) => ask(sides, sides.node, prefix),
   };
 }
 

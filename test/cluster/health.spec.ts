@@ -12,7 +12,8 @@ const NOTICED = { timeout: 60_000, interval: 100 };
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start({ nodes: 3, proxied: true });
+  // Every read of another node's content goes there.
+  cluster = await TestCluster.start({ nodes: 3, proxied: true, config: { storage: { block_cache_bytes: 0 } } });
 });
 afterEach(() => {
   cluster.way(2).fault = () => undefined;

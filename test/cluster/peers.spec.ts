@@ -14,7 +14,8 @@ let east: Client;
 let west: Client;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start({ nodes: 2, proxied: true });
+  // Every read of another node's content goes there.
+  cluster = await TestCluster.start({ nodes: 2, proxied: true, config: { storage: { block_cache_bytes: 0 } } });
   east = cluster.node(1).client();
   west = cluster.node(2).client();
 });

@@ -8,7 +8,7 @@ export {
   type StoredObject,
   type WriteOptions,
 } from './storage-provider';
-export { damageIn } from './blob-errors';
+export { damagedBlob, damageIn } from './blob-errors';
 export { StorageProviders, type PeerBackends } from './storage-providers';
 export { StorageModule, type StorageModuleOptions } from './storage.module';
 export { openLocalfs, type LocalfsOptions, type LocalfsProvider } from './localfs/localfs-provider';

@@ -2,15 +2,32 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { CallfsError } from '@callfs/core';
 import { SEAL_BYTES, type PeerSecret } from './peer-signature';
 
+const OVER = { done: true, value: undefined } as const;
+
 /** A body with its seal behind it. The chunks are copies: the source may use its memory again as soon as it is asked for more. */
-export async function* sealed(body: AsyncIterable<Uint8Array>, nonce: string, secret: PeerSecret): AsyncGenerator<Buffer> {
+export function sealed(body: AsyncIterable<Uint8Array>, nonce: string, secret: PeerSecret): AsyncIterable<Buffer> {
   const hash = createHash('sha256');
-  for await (const chunk of body) {
-    if (chunk.length === 0) continue;
-    hash.update(chunk);
-    yield Buffer.from(chunk);
-  }
-  yield secret.sealOf(nonce, hash.digest());
+  const chunks = body[Symbol.asyncIterator]();
+  let isSealed = false;
+  const next = async (): Promise<IteratorResult<Buffer, undefined>> => {
+    if (isSealed) return OVER;
+    for (;;) {
+      const result = await chunks.next();
+      if (result.done) {
+        isSealed = true;
+        return { done: false, value: secret.sealOf(nonce, hash.digest()) };
+      }
+      if (result.value.length === 0) continue;
+      hash.update(result.value);
+      return { done: false, value: Buffer.from(result.value) };
+    }
+  };
+  const leave = async () => {
+    if (!isSealed) await chunks.return?.();
+    isSealed = true;
+    return OVER;
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: leave }) };
 }
 
 /** What was sealed, without the seal; ends with `DIGEST_MISMATCH` instead of its end when the seal is not right. */

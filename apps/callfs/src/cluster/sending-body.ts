@@ -26,36 +26,53 @@ export class SendingBody implements AsyncIterable<Uint8Array> {
     private readonly options: SendingOptions,
   ) {}
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
     const { size, signal, within } = this.options;
     const chunks = this.source[Symbol.asyncIterator]();
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
-    aborted.catch(() => undefined);
     let length = 0;
     let isOver = false;
-    try {
-      for (;;) {
+    const over = { done: true, value: undefined } as const;
+    const leave = () => {
+      if (!isOver) void chunks.return?.().catch(() => undefined);
+      isOver = true;
+    };
+    const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+      if (isOver) return over;
+      try {
         within(NEVER_MS);
-        const next = await Promise.race([chunks.next(), aborted]);
-        signal.throwIfAborted();
-        if (next.done) break;
-        length += next.value.length;
+        const result = await unlessAborted(chunks.next(), signal);
+        if (result.done) {
+          isOver = true;
+          if (size !== undefined && length !== size) throw wrongLength(size, length);
+          within(STORED_MS);
+          return over;
+        }
+        length += result.value.length;
         if (size !== undefined && length > size) throw wrongLength(size, length);
         within(STALL_MS);
-        yield next.value;
+        return result;
+      } catch (error) {
+        this.failed ??= { error };
+        leave();
+        throw error;
       }
-      isOver = true;
-      if (size !== undefined && length !== size) throw wrongLength(size, length);
-      within(STORED_MS);
-    } catch (error) {
-      this.failed ??= { error };
-      throw error;
-    } finally {
-      if (!isOver) void chunks.return?.().catch(() => undefined);
-    }
+    };
+    const end = async () => {
+      leave();
+      return over;
+    };
+    return { next, return: end };
   }
+}
+
+/** Not `Promise.race`: a promise that stays would keep every chunk that ever was faster. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', aborted, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+    if (signal.aborted) aborted();
+  });
 }
 
 function wrongLength(size: number, length: number): CallfsError {

@@ -135,7 +135,7 @@ export const KEYS = {
   'storage.block_cache_bytes': key(
     size({ max: 2 ** 40 }),
     64 * 2 ** 20,
-    'What is asked for again and again of larger content on the local disk is kept in memory up to this size; 0 turns that off.',
+    'What is asked for again and again of larger content on the local disk is kept in memory up to this size, and up to as much again of what had to be fetched from another node or from S3; 0 turns that off.',
   ),
   'storage.durability': key(
     oneOf('full', 'relaxed'),

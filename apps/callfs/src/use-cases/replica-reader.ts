@@ -1,23 +1,32 @@
 import { CallfsError, type ByteRange, type Content, type Replica } from '@callfs/core';
 import type { BlobBody, ReadOptions, StorageProviders } from '@callfs/storage';
+import type { FetchedContents } from './fetched-contents';
 
 /**
  * Reads a content from whichever of its blobs answers: one that this node has, then one that all share, then those of other
  * nodes, of those the ones last that are not thought to answer. One that fails before its first byte is passed over for the next; after that the transfer breaks.
  */
 export class ReplicaReader {
-  constructor(private readonly providers: StorageProviders) {}
+  constructor(
+    private readonly providers: StorageProviders,
+    private readonly fetched: FetchedContents,
+  ) {}
 
   /** `BACKEND_UNAVAILABLE` or `PEER_UNAVAILABLE` when no blob can be read. */
   async read(content: Content, options: ReadOptions): Promise<BlobBody> {
+    const kept = this.fetched.bytesOf(content, options.range);
+    if (kept) return inOnePiece(kept);
     const [first, ...others] = this.inOrder(content.replicas);
     if (!first) throw new CallfsError('BACKEND_UNAVAILABLE', 'No backend has this content any more; run "callfs fsck".');
     // By far the most common case: nobody else has it, and nobody is in between.
-    if (others.length === 0 && this.providers.isAtHand(first)) return this.open(first, options).catch(notMissing);
+    const isFetched = this.isElsewhere(first) && options.range === undefined && this.fetched.concern(content);
+    if (others.length === 0 && this.providers.isAtHand(first) && !isFetched) return this.open(first, options).catch(notMissing);
     let failure: unknown;
     for (const replica of [first, ...others]) {
       try {
-        return await this.begin(replica, { ...options, expected: content });
+        const expecting = { ...options, expected: content };
+        if (!isFetched) return await this.begin(replica, expecting);
+        return inOnePiece(await this.fetched.take(content, await this.open(replica, expecting)));
       } catch (error) {
         if (options.signal?.aborted) throw error;
         failure ??= error;
@@ -26,8 +35,11 @@ export class ReplicaReader {
     return notMissing(failure);
   }
 
-  /** The same out of the memory of a backend at hand, in this turn; `undefined` when that does not have it. */
-  readNow({ replicas, size }: Content, range?: ByteRange): readonly Buffer[] | undefined {
+  /** The same out of memory, in this turn; `undefined` when it is not there. */
+  readNow(content: Content, range?: ByteRange): readonly Buffer[] | undefined {
+    const { replicas, size } = content;
+    const kept = this.fetched.bytesOf(content, range);
+    if (kept) return [kept];
     for (const replica of replicas) {
       const { key, backend } = replica;
       const found = this.providers.isAtHand(replica) ? this.providers.get(backend).readNow?.(key, size, range) : undefined;
@@ -39,6 +51,10 @@ export class ReplicaReader {
   /** The one that is best read first, then the next best. */
   inOrder(replicas: readonly Replica[]): Replica[] {
     return [...replicas].sort((a, b) => this.distance(a) - this.distance(b));
+  }
+
+  private isElsewhere(replica: Replica): boolean {
+    return this.distance(replica) > 0;
   }
 
   private distance(replica: Replica): number {
@@ -65,6 +81,10 @@ function notMissing(error: unknown): never {
   throw new CallfsError('BACKEND_UNAVAILABLE', 'The content of this file is missing from its backend; run "callfs fsck".', {
     cause: error,
   });
+}
+
+async function* inOnePiece(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
 }
 
 /** A body whose first chunk was taken already. */

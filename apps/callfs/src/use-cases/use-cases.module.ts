@@ -18,6 +18,7 @@ import { MovesService } from './moves.service';
 import { NewNamePlanner } from './new-name';
 import { PathResolver } from './path-resolver';
 import { Recovery } from './recovery';
+import { FetchedContents } from './fetched-contents';
 import { ReplicaReader } from './replica-reader';
 import { RelocationsService } from './relocations.service';
 import { RemovalsService } from './removals.service';
@@ -52,8 +53,9 @@ type RelocationParts = ConstructorParameters<typeof RelocationsService> extends 
     PathResolver,
     {
       provide: ReplicaReader,
-      inject: [StorageProviders],
-      useFactory: (providers: StorageProviders) => new ReplicaReader(providers),
+      inject: [StorageProviders, CALLFS_CONFIG],
+      useFactory: (providers: StorageProviders, { storage }: CallfsConfig) =>
+        new ReplicaReader(providers, new FetchedContents(storage.blockCacheBytes)),
     },
     {
       provide: ContentCopier,
