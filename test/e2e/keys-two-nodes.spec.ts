@@ -61,8 +61,8 @@ it('A3 a key that one node issues and revokes begins and ends on the other, an u
 
   expect((await upload).outcome).toBe('401 AUTHENTICATION_FAILED');
   expect((await one.client().get(path)).status).toBe(404);
-  // A second on a machine that has nothing else to do; here it shares two cores with other tests.
-  expect(lateMs).toBeLessThan(5_000);
+  // Half a second on a machine that has nothing else to do; whatever else would end the key takes minutes.
+  expect(lateMs).toBeLessThan(20_000);
 });
 
 it('a user that one node adds and removes comes and goes on the other', async () => {
