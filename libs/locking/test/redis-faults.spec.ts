@@ -246,6 +246,16 @@ describe('a Redis that is away', () => {
     while ((await failure(store.ping())) !== 'done');
     await granted(store, claim);
   });
+
+  it('is not what this process had no time to listen to', async () => {
+    const store = await openStore(redis.port, 1_000);
+    const asked = store.ping();
+    // It is on its way, and nothing was read yet.
+    for (let step = 0; step < 20; step++) await new Promise<void>((done) => process.nextTick(done));
+    // Longer than an answer may take, which comes meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    await asked;
+  });
 });
 
 describe('what CallFS did not write', () => {

@@ -55,8 +55,10 @@ export class RedisLink {
     await this.ready();
     const startMs = performance.now();
     let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.silent(startMs)), this.timeoutMs);
+      // After a pause of this process timers come first: an answer that waited to be read meanwhile is not late.
+      timer = setTimeout(() => setImmediate(() => isOver || reject(this.silent(startMs))), this.timeoutMs);
     });
     const working = work(this.client);
     working.catch(() => undefined);
@@ -68,6 +70,7 @@ export class RedisLink {
       if (isReply(cause)) this.lastAnswerMs = performance.now();
       throw cause instanceof CallfsError ? cause : unavailable(cause);
     } finally {
+      isOver = true;
       clearTimeout(timer);
     }
   }
