@@ -7,7 +7,7 @@ import { freshDirectory, must } from '../support/fixture';
 import { download, makeLink } from '../support/links';
 import { patternBytes, sha256 } from '../support/random';
 import { rawExchange, rawRequest } from '../support/raw';
-import { ROOT_KEY, withServer } from '../support/server';
+import { PATIENT, ROOT_KEY, withServer } from '../support/server';
 import { overSocket, sendFrames } from '../support/sockets';
 import { storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
@@ -21,7 +21,7 @@ const authorization = { Authorization: `Bearer ${ROOT_KEY}` };
 const END = '{"type":"end"}';
 
 /** Idleness is cut off after a moment, so that a slow client can be met in a test. */
-const idle = { read_timeout: `${IDLE_MS}ms`, write_timeout: `${IDLE_MS}ms` };
+const idle = { ...PATIENT.server, read_timeout: `${IDLE_MS}ms`, write_timeout: `${IDLE_MS}ms` };
 const rate_limits = { download: 'off', link_generation: 'off' };
 const server = useServer({ config: { server: idle, rate_limits } });
 let root: Client;
@@ -155,7 +155,7 @@ describe('D1 a thousand clients that dawdle over links, uploads in parts and soc
 
 describe('D3 a thousand at once', () => {
   /** With the timeouts that ship: a client that does so much at once is silent here and there for a while. */
-  const patient = useServer({ config: { rate_limits } });
+  const patient = useServer({ config: { ...PATIENT, rate_limits } });
 
   it('uploads in parts, sockets and downloads by link use bounded memory, and every descriptor comes back', async () => {
     const bytes = patternBytes(3, 100_000);

@@ -6,7 +6,7 @@ import { fileTarget, names, type Client, type Entry } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { rawExchange, rawRequest } from '../support/raw';
-import { ROOT_KEY, withServer } from '../support/server';
+import { PATIENT, ROOT_KEY, withServer } from '../support/server';
 import { storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
 import { descriptorsOf, openedSince, settlesWithin } from '../support/observed';
@@ -130,7 +130,7 @@ describe('D2 JSON that is too much', () => {
 
 describe('D3 1,000 parallel uploads', () => {
   /** With the timeouts that ship: a client that sends so much at once is silent here and there for a while. */
-  const patient = useServer();
+  const patient = useServer({ config: PATIENT });
 
   it('use bounded memory, and every descriptor comes back', async () => {
     const bytes = patternBytes(3, 200_000);
