@@ -222,7 +222,7 @@ function clusterPut(connections) {
   };
 }
 
-/** A node that has the metadata but not the blob, beside the node that has it. */
+/** A node that has the metadata but not the blob, beside the node that has it; both have been asked for everything before. */
 function peerGet(name, title, size, reach, ask) {
   const prefix = `/v1/files/bench/${name}/`;
   return {
@@ -233,8 +233,11 @@ function peerGet(name, title, size, reach, ask) {
     inCluster: true,
     by: 'second',
     unit: size === LARGE ? 'bytes/s' : 'requests/s',
-    prepare: ({ node }) =>
-      inParallel(size === LARGE ? 1 : NAMES, (number) => node.request('PUT', `${prefix}${number}`, randomBytes(size))),
+    prepare: ({ node, second }) =>
+      inParallel(size === LARGE ? 1 : NAMES, async (number) => {
+        await node.request('PUT', `${prefix}${number}`, randomBytes(size));
+        for (const side of [second, node, node]) await side.request('GET', `${prefix}${number}`);
+      }),
     ours: (sides) => ask(sides, sides.second, prefix),
     other: (sides) => ask(sides, sides.node, prefix),
   };

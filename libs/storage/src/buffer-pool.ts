@@ -17,7 +17,7 @@ export interface BufferLimits {
   readonly smallEnough: number;
 }
 
-const DEFAULT_LIMITS: BufferLimits = { largeInUse: 32, largeKept: 8, smallKept: 64, smallEnough: 64 };
+const DEFAULT_LIMITS: BufferLimits = { largeInUse: 16, largeKept: 8, smallKept: 64, smallEnough: 64 };
 
 /** Buffers that are used again, across all transfers of a provider. */
 export class BufferPool {

@@ -14,6 +14,10 @@ import type { WriteOutcome } from './write-outcome';
 
 /** As many entries are read at a time: small enough that nobody else waits for it, large enough to cost little. */
 const PAGE = 1000;
+/** The first, and those while others are at work: what waits for its turn waits for one of them. */
+const SHORT_PAGE = 200;
+/** When a turn of the event loop came so much later, others had theirs in between. */
+const COMPANY_MS = 1;
 
 export interface DirectoryOrder {
   readonly sort: SortKey;
@@ -63,13 +67,15 @@ export class DirectoriesService {
   /** The entries of what `open` found, a page at a time, beginning behind `after`. */
   async *pages(directory: Existing, order: DirectoryOrder = BY_NAME, after?: ListPosition): AsyncGenerator<DirectoryEntry[]> {
     let position = after;
-    for (;;) {
-      const page = await this.store.list({ directory: directory.inode.id, ...order, limit: PAGE, after: position });
+    for (let limit = SHORT_PAGE; ;) {
+      const page = await this.store.list({ directory: directory.inode.id, ...order, limit, after: position });
       if (page.length > 0) yield page;
       const last = page[page.length - 1];
-      if (!last || page.length < PAGE) return;
+      if (!last || page.length < limit) return;
       position = positionOf(last, order.sort);
+      const leftMs = performance.now();
       await turn(); // Embedded, a page is read without waiting for anything: let others in between.
+      limit = performance.now() - leftMs > COMPANY_MS ? SHORT_PAGE : PAGE;
     }
   }
 
