@@ -17,7 +17,10 @@ export function closeAfterUnreadBody(exchange: Exchange): void {
   const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
   // Whoever still waits for the body holds on to it, so that it cannot be read away.
   const mayBeReadAway = !exchange.awaitsContinue && !exchange.awaitsBody && !exchange.hopeless;
-  if (length <= SMALL_BODY_BYTES && response.shouldKeepAlive && mayBeReadAway) return;
+  if (length <= SMALL_BODY_BYTES && response.shouldKeepAlive && mayBeReadAway) {
+    request.resume();
+    return;
+  }
   response.shouldKeepAlive = false;
   const { socket } = request;
   // Once it is answered Node forgets the request: whoever still reads its body would never hear that the client is gone.
