@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ANSWER_MS } from '../../apps/callfs/src/cluster/peer-client';
 import { must } from '../support/fixture';
 import type { Client } from '../support/client';
 import { expectOneWait } from './one-wait';
@@ -180,6 +182,21 @@ describe('N3 a peer that fails', () => {
     cluster.way(2).fault = ({ path }) => (blobs(path) ? { lateMs: 2_500 } : undefined);
     expect((await east.get('/on-west')).body.equals(large)).toBe(true);
     expect((await streaming).body.equals(stream)).toBe(true);
+  });
+
+  it('that has answered while this node stood still is not taken for silent', async () => {
+    await must(west.put('/meanwhile', large));
+    cluster.way(2).fault = ({ path }) => (blobs(path) ? { lateMs: 300 } : undefined);
+    const asked = cluster.way(2).seen.length;
+    const reading = east.get('/meanwhile');
+    await expect.poll(() => blobsAskedFor(asked).length, AWAITED).toBe(1);
+    process.kill(cluster.node(1).pid, 'SIGSTOP');
+    try {
+      await delay(ANSWER_MS + 800);
+    } finally {
+      process.kill(cluster.node(1).pid, 'SIGCONT');
+    }
+    expect((await reading).body.equals(large)).toBe(true);
   });
 
   it('killed while a client reads through another node: never a short 200', async () => {

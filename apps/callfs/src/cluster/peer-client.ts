@@ -26,6 +26,8 @@ const CONNECT_MS = 1_000;
 export const ANSWER_MS = 1_700;
 /** A peer that has sent other content within `ANSWER_MS` is busy and not away: it is waited for, but no longer than this. */
 const BUSY_MS = 30_000;
+/** A timer that is so much too late was held up by a pause of this process. */
+const PAUSED_MS = 250;
 const CONNECTIONS = 256;
 const REASON_MAX_BYTES = 64 * 1024;
 
@@ -108,9 +110,12 @@ export class PeerClient implements PeerLink {
     const since = performance.now();
     const within = (ms: number) => {
       clearTimeout(timer);
+      const dueMs = performance.now() + ms;
       timer = setTimeout(() => {
         const now = performance.now();
-        const patienceMs = this.spokeMs + ANSWER_MS - now;
+        // It was this node that stood still, and what it was asked for may be there.
+        const hasPaused = now - dueMs > PAUSED_MS;
+        const patienceMs = hasPaused ? ANSWER_MS : this.spokeMs + ANSWER_MS - now;
         if (patienceMs > 0 && now - since < BUSY_MS) within(patienceMs);
         else stop.abort(tooSlow(Math.round(now - since)));
       }, ms);
