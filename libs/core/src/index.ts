@@ -12,6 +12,7 @@ export {
   type InodeId,
   type Replica,
 } from './inode';
+export { patience } from './patience';
 export { isStorageKey, newStorageKey, type StorageKey } from './storage-key';
 export { formatRfc3339, msToNs, nowNs, nsToMs, parseEpochSeconds, parseRfc3339, type EpochNs } from './timestamp';
 export {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { patience } from '@callfs/core';
 import type { Cluster, Redis } from 'ioredis';
 import { MemoryRateLimiter, rulingOf } from '../memory/memory-rate-limiter';
 import { RateLimiter, type Rate, type Ruling } from '../rate-limiter';
@@ -95,17 +96,15 @@ export class RedisRateLimiter extends RateLimiter {
   }
 }
 
-/** After a pause of this process timers come first: an answer that waited to be read meanwhile is not late. */
 async function soon<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let stop = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
-    const giveUp = (): void => reject(new DOMException(`No answer within ${PATIENCE_MS} ms.`, 'TimeoutError'));
-    timer = setTimeout(() => setImmediate(giveUp), PATIENCE_MS);
+    stop = patience(PATIENCE_MS, () => reject(new DOMException(`No answer within ${PATIENCE_MS} ms.`, 'TimeoutError')));
   });
   answer.catch(() => undefined);
   try {
     return await Promise.race([answer, late]);
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }

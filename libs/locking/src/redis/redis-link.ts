@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { CallfsError } from '@callfs/core';
+import { CallfsError, patience } from '@callfs/core';
 import type { RedisScript } from './redis-scripts';
 
 export type RedisClient = Redis | Cluster;
@@ -54,11 +54,9 @@ export class RedisLink {
   async call<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {
     await this.ready();
     const startMs = performance.now();
-    let timer: NodeJS.Timeout | undefined;
-    let isOver = false;
+    let stop = (): void => undefined;
     const late = new Promise<never>((_, reject) => {
-      // After a pause of this process timers come first: an answer that waited to be read meanwhile is not late.
-      timer = setTimeout(() => setImmediate(() => isOver || reject(this.silent(startMs))), this.timeoutMs);
+      stop = patience(this.timeoutMs, () => reject(this.silent(startMs)));
     });
     const working = work(this.client);
     working.catch(() => undefined);
@@ -70,8 +68,7 @@ export class RedisLink {
       if (isReply(cause)) this.lastAnswerMs = performance.now();
       throw cause instanceof CallfsError ? cause : unavailable(cause);
     } finally {
-      isOver = true;
-      clearTimeout(timer);
+      stop();
     }
   }
 
