@@ -29,7 +29,7 @@ async function main() {
     const sides = { tools, directory, seconds: options.seconds, made: new Set() };
     servers.push((sides.nginx = await Nginx.start(nginx, join(directory, 'nginx'))));
     servers.push((sides.callfs = await Callfs.start(join(directory, 'callfs'))));
-    if (works.some(({ inCluster }) => inCluster)) await startCluster(sides, programs, servers);
+    if (works.some(({ by }) => by !== undefined)) await startCluster(sides, programs, servers);
     const idleBytes = sides.callfs.memory().resident;
     const results = [];
     for (const work of works) results.push(await measure(work, sides, options.rounds));

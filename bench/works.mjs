@@ -174,7 +174,6 @@ function clusterGet(connections) {
     title: `cluster: GET 4 KiB, ${connections} connections`,
     beside: 'pgbench: one prepared select',
     reach: 0.6,
-    inCluster: true,
     by: 'node',
     unit: 'requests/s',
     prepare: async (sides) => {
@@ -199,7 +198,6 @@ function clusterPut(connections) {
     title: `cluster: PUT 4 KiB with Redis lock, replacing, ${connections} connections`,
     beside: 'pgbench: one durable upsert',
     reach: 0.5,
-    inCluster: true,
     by: 'node',
     usesDisk: true,
     unit: 'requests/s',
@@ -230,7 +228,6 @@ function peerGet(name, title, size, reach, ask) {
     title: `cluster: ${title} of another node's blob`,
     beside: 'the same from that node',
     reach,
-    inCluster: true,
     by: 'second',
     unit: size === LARGE ? 'bytes/s' : 'requests/s',
     prepare: ({ node, second }) =>

@@ -13,6 +13,7 @@ export {
   type Replica,
 } from './inode';
 export { patience } from './patience';
+export { unlessAborted } from './unless-aborted';
 export { isStorageKey, newStorageKey, type StorageKey } from './storage-key';
 export { formatRfc3339, msToNs, nowNs, nsToMs, parseEpochSeconds, parseRfc3339, type EpochNs } from './timestamp';
 export {

@@ -21,11 +21,26 @@ export class BodySource {
     signal?.addEventListener('abort', this.onAbort, { once: true });
   }
 
+  /** Hands every chunk to `take`, one after the other, and closes. While the next is waited for, none is held. */
+  async each(take: (chunk: Uint8Array) => Promise<void>): Promise<void> {
+    // In a function of its own, whose frame with the chunk is gone by the time that the next is asked for.
+    const handNext = async (): Promise<boolean> => {
+      const chunk = await this.next();
+      if (chunk) await take(chunk);
+      return chunk !== undefined;
+    };
+    try {
+      while (await handNext());
+    } finally {
+      this.close();
+    }
+  }
+
   /**
    * The next chunk, undefined at the end. Throws the body's error, the signal's reason, or `CONTENT_LENGTH_MISMATCH` as
    * soon as the body is longer than announced or ends before.
    */
-  async next(): Promise<Uint8Array | undefined> {
+  private async next(): Promise<Uint8Array | undefined> {
     this.signal?.throwIfAborted();
     const result = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
       this.stopWaiting = reject;
@@ -46,7 +61,7 @@ export class BodySource {
     return result.value;
   }
 
-  close(): void {
+  private close(): void {
     this.signal?.removeEventListener('abort', this.onAbort);
     if (!this.done) void this.iterator.return?.().catch(() => undefined);
     this.done = true;

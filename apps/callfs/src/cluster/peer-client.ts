@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { CallfsError, type ErrorCode } from '@callfs/core';
+import { CallfsError, patience, type ErrorCode } from '@callfs/core';
 import { wrongAnswer, type PeerAnswer, type PeerLink, type PeerRequest } from '@callfs/storage';
 import { Pool, type Dispatcher } from 'undici';
 import { ERROR_TABLE } from '../http/error-table';
@@ -26,8 +26,6 @@ const CONNECT_MS = 1_000;
 export const ANSWER_MS = 1_700;
 /** A peer that has sent other content within `ANSWER_MS` is busy and not away: it is waited for, but no longer than this. */
 const BUSY_MS = 30_000;
-/** A timer that is so much too late was held up by a pause of this process. */
-const PAUSED_MS = 250;
 const CONNECTIONS = 256;
 const REASON_MAX_BYTES = 64 * 1024;
 
@@ -106,19 +104,16 @@ export class PeerClient implements PeerLink {
     const stop = new AbortController();
     const abort = () => stop.abort(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    let timer: NodeJS.Timeout | undefined;
+    let endWait = (): void => undefined;
     const since = performance.now();
     const within = (ms: number) => {
-      clearTimeout(timer);
-      const dueMs = performance.now() + ms;
-      timer = setTimeout(() => {
+      endWait();
+      endWait = patience(ms, () => {
         const now = performance.now();
-        // It was this node that stood still, and what it was asked for may be there.
-        const hasPaused = now - dueMs > PAUSED_MS;
-        const patienceMs = hasPaused ? ANSWER_MS : this.spokeMs + ANSWER_MS - now;
+        const patienceMs = this.spokeMs + ANSWER_MS - now;
         if (patienceMs > 0 && now - since < BUSY_MS) within(patienceMs);
         else stop.abort(tooSlow(Math.round(now - since)));
-      }, ms);
+      });
     };
     within(ANSWER_MS);
     const sending = body && new SendingBody(body, { size: request.size, signal: stop.signal, within });
@@ -139,7 +134,7 @@ export class PeerClient implements PeerLink {
       if (sending?.failed) throw sending.failed.error as Error;
       throw this.failure(error);
     } finally {
-      clearTimeout(timer);
+      endWait();
     }
     const { statusCode, headers } = answer;
     answer.body.once('close', () => signal?.removeEventListener('abort', abort));

@@ -1,4 +1,4 @@
-import { CallfsError } from '@callfs/core';
+import { CallfsError, unlessAborted } from '@callfs/core';
 
 /** How long a peer may take no more of a body. */
 const STALL_MS = 10_000;
@@ -63,16 +63,6 @@ export class SendingBody implements AsyncIterable<Uint8Array> {
     };
     return { next, return: end };
   }
-}
-
-/** Not `Promise.race`: a promise that stays would keep every chunk that ever was faster. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const aborted = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', aborted, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-    if (signal.aborted) aborted();
-  });
 }
 
 function wrongLength(size: number, length: number): CallfsError {

@@ -16,15 +16,21 @@ export interface AnswerHeads {
   readonly api: readonly string[];
   /** For answers whose body a user stored. */
   readonly file: readonly string[];
+  /** The same as the lines of a head. */
+  readonly apiLines: string;
+  readonly fileLines: string;
 }
 
-const PLAIN: AnswerHeads = { api: [...SECURITY, API_POLICY].flat(), file: [...SECURITY, FILE_POLICY].flat() };
-const TLS: AnswerHeads = {
-  api: [...PLAIN.api, ...TRANSPORT_SECURITY],
-  file: [...PLAIN.file, ...TRANSPORT_SECURITY],
-};
+const PLAIN = headsWith([]);
+const TLS = headsWith([TRANSPORT_SECURITY]);
 
 /** Made once: an answer costs no decisions. `Strict-Transport-Security` belongs to TLS alone (RFC 6797 §7.2). */
 export function answerHeads(overTls: boolean): AnswerHeads {
   return overTls ? TLS : PLAIN;
+}
+
+function headsWith(others: readonly string[][]): AnswerHeads {
+  const [api, file] = [API_POLICY, FILE_POLICY].map((policy) => [...SECURITY, policy, ...others]) as [string[][], string[][]];
+  const linesOf = (fields: string[][]) => fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return { api: api.flat(), file: file.flat(), apiLines: linesOf(api), fileLines: linesOf(file) };
 }

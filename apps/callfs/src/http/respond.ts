@@ -4,7 +4,7 @@ import type { BlobBody } from '@callfs/storage';
 import type { FastifyReply } from 'fastify';
 import { Exchange, NO_FIELDS } from './exchange';
 import { closeAfterUnreadBody } from './lingering-close';
-import { fieldLines, writeAtOnce } from './write-at-once';
+import { writeAtOnce } from './write-at-once';
 
 /** Header fields by name; `undefined` leaves one out. */
 export type Headers = Readonly<Record<string, string | number | readonly string[] | undefined>>;
@@ -75,19 +75,10 @@ export function writeJsonText(exchange: Exchange, status: 200 | 201, json: strin
     return writeWhole(exchange, status, { 'Content-Type': 'application/json', ...headers }, Buffer.from(json), api);
   }
   const length = Buffer.byteLength(json);
-  let lines = `${linesOf(exchange.settings.heads.api)}X-Request-ID: ${exchange.requestId}\r\nContent-Type: application/json\r\n`;
+  let lines = `${exchange.settings.heads.apiLines}X-Request-ID: ${exchange.requestId}\r\nContent-Type: application/json\r\n`;
   for (const name in headers) if (headers[name] !== undefined) lines += `${name}: ${String(headers[name])}\r\n`;
   exchange.bytesOut += length;
   writeAtOnce(response, status, `${lines}Content-Length: ${length}\r\n`, [json]);
-}
-
-const madeLines = new WeakMap<readonly string[], string>();
-
-/** The lines of the fields that all answers share, made once. */
-function linesOf(base: readonly string[]): string {
-  let lines = madeLines.get(base);
-  if (lines === undefined) madeLines.set(base, (lines = fieldLines(base)));
-  return lines;
 }
 
 /** The head and all of the body in one packet. */

@@ -18,8 +18,8 @@ export class ReplicaReader {
     if (kept) return inOnePiece(kept);
     const [first, ...others] = this.inOrder(content.replicas);
     if (!first) throw new CallfsError('BACKEND_UNAVAILABLE', 'No backend has this content any more; run "callfs fsck".');
+    const isFetched = this.distance(first) > 0 && options.range === undefined && this.fetched.concern(content);
     // By far the most common case: nobody else has it, and nobody is in between.
-    const isFetched = this.isElsewhere(first) && options.range === undefined && this.fetched.concern(content);
     if (others.length === 0 && this.providers.isAtHand(first) && !isFetched) return this.open(first, options).catch(notMissing);
     let failure: unknown;
     for (const replica of [first, ...others]) {
@@ -51,10 +51,6 @@ export class ReplicaReader {
   /** The one that is best read first, then the next best. */
   inOrder(replicas: readonly Replica[]): Replica[] {
     return [...replicas].sort((a, b) => this.distance(a) - this.distance(b));
-  }
-
-  private isElsewhere(replica: Replica): boolean {
-    return this.distance(replica) > 0;
   }
 
   private distance(replica: Replica): number {

@@ -33,12 +33,7 @@ export class BlobWriter {
 
   /** Writes the whole of `body` and what belongs behind it; synced when it resolves, if that is wanted. */
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<StoredObject> {
-    const source = new BodySource(body, options);
-    try {
-      while (await this.appendNext(source));
-    } finally {
-      source.close();
-    }
+    await new BodySource(body, options).each((chunk) => this.append(chunk));
     await this.finish(key);
     options.signal?.throwIfAborted();
     return { key, size: this.size };
@@ -48,13 +43,6 @@ export class BlobWriter {
   release(): void {
     for (const buffer of this.inUse) this.pool.give(buffer);
     this.inUse.clear();
-  }
-
-  /** Whether there was another chunk. In a function of its own, which holds none while it waits for the next. */
-  private async appendNext(source: BodySource): Promise<boolean> {
-    const chunk = await source.next();
-    if (chunk) await this.append(chunk);
-    return chunk !== undefined;
   }
 
   private async append(chunk: Uint8Array): Promise<void> {

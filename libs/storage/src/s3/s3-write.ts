@@ -59,18 +59,7 @@ export class ObjectWriter {
 
   private async take(body: AsyncIterable<Uint8Array>): Promise<void> {
     const source = new BodySource(body, { size: this.options.size, signal: this.signal });
-    try {
-      while (await this.appendNext(source));
-    } finally {
-      source.close();
-    }
-  }
-
-  /** Whether there was another chunk. In a function of its own, which holds none while it waits for the next. */
-  private async appendNext(source: BodySource): Promise<boolean> {
-    const chunk = await source.next();
-    if (chunk) await this.append(chunk);
-    return chunk !== undefined;
+    await source.each((chunk) => this.append(chunk));
   }
 
   private async append(chunk: Uint8Array): Promise<void> {

@@ -14,11 +14,10 @@ import type { WriteOutcome } from '../../use-cases/write-outcome';
 import { Exchange } from '../exchange';
 import { PublicUrl } from '../public-url';
 import { readJsonBody } from '../json-body';
-import { continueIfExpected, readBody } from '../request-body';
 import { queryOf } from '../request-target';
 import { sendEmpty, sendJson } from '../respond';
 import { writeCondition } from '../semantics/conditions';
-import { copySource, parseMode, readUploadHeaders } from '../semantics/upload-headers';
+import { copySource, parseMode } from '../semantics/upload-headers';
 import { callerOf, pathOf } from './caller';
 import { withConflictDetails } from './conflict-details';
 import { readDirectoryRequest, readSymlinkRequest, SYMLINK_MEDIA_TYPE } from './create-request';
@@ -30,6 +29,7 @@ import { OutcomeResponse } from './outcome-response';
 import { readPatch } from './patch-request';
 import { Placement } from './placement';
 import { flag } from './query-values';
+import { readUpload } from './upload-request';
 
 const PREFIX = '/v1/files';
 
@@ -147,16 +147,7 @@ export class FilesController {
   }
 
   private upload(caller: Caller, path: VirtualPath, mode: 'create' | 'put', request: FastifyRequest): Promise<WriteOutcome> {
-    const { size, contentType, mode: permissions, mtimeNs, digests } = readUploadHeaders(request.headers);
-    return this.files.write(caller, path, {
-      mode,
-      body: { chunks: readBody(request), size, digests, signal: caller.signal },
-      condition: writeCondition(request.headers),
-      permissions,
-      mtimeNs,
-      contentType,
-      accepted: () => continueIfExpected(request),
-    });
+    return this.files.write(caller, path, readUpload(request, caller, mode));
   }
 
   private sendOutcome(caller: Caller, outcome: WriteOutcome, reply: FastifyReply): void {

@@ -8,7 +8,7 @@ import type { Exchange } from '../exchange';
 import type { QuickAnswer } from '../front';
 import { contentRange, parseRange } from '../semantics/byte-ranges';
 import { isActiveContent } from '../semantics/content-disposition';
-import { fieldLines, writeAtOnce } from '../write-at-once';
+import { writeAtOnce } from '../write-at-once';
 import { FileFields } from './file-fields';
 import { FILES_PREFIX, FILES_ROUTE } from './routes';
 
@@ -115,7 +115,7 @@ export class QuickRead implements QuickAnswer {
   }
 
   private makeHead(inode: Inode, content: Content, name: string, exchange: Exchange): Head {
-    let before = fieldLines(exchange.settings.heads.file);
+    let before = exchange.settings.heads.fileLines;
     let after = '';
     let isPast = false;
     for (const [field, value] of Object.entries(this.fields.ofFile(inode, content, name))) {

@@ -5,12 +5,10 @@ import { FilesService, type Upload } from '../../use-cases/files.service';
 import { writeError } from '../error-response';
 import type { Exchange } from '../exchange';
 import type { QuickAnswer } from '../front';
-import { readBody } from '../request-body';
-import { writeCondition } from '../semantics/conditions';
-import { readUploadHeaders } from '../semantics/upload-headers';
 import { RequestCaller } from './caller';
 import { OutcomeResponse } from './outcome-response';
 import { FILES_PREFIX, FILES_ROUTE } from './routes';
+import { readUpload } from './upload-request';
 
 /** Of larger bodies it is the bytes that cost. */
 const SMALL_BYTES = 64 * 1024;
@@ -39,7 +37,7 @@ export class QuickWrite implements QuickAnswer {
     let upload: Upload;
     try {
       path = VirtualPath.fromUrl(target.path.slice(FILES_PREFIX.length));
-      upload = uploadOf(exchange, caller);
+      upload = readUpload({ raw: request }, caller, 'put');
     } catch {
       return false;
     }
@@ -52,18 +50,4 @@ export class QuickWrite implements QuickAnswer {
     );
     return true;
   }
-}
-
-function uploadOf(exchange: Exchange, caller: RequestCaller): Upload {
-  const { request } = exchange;
-  const { headers } = request;
-  const { size, contentType, mode, mtimeNs, digests } = readUploadHeaders(headers);
-  return {
-    mode: 'put',
-    body: { chunks: readBody({ raw: request }), size, digests, signal: caller.signal },
-    condition: writeCondition(headers),
-    permissions: mode,
-    mtimeNs,
-    contentType,
-  };
 }

@@ -1,4 +1,4 @@
-import { CallfsError } from '@callfs/core';
+import { CallfsError, patience } from '@callfs/core';
 import type { WebSocket } from 'ws';
 import type { Exchange } from '../exchange';
 
@@ -84,19 +84,15 @@ export class SocketBody implements AsyncIterable<Buffer> {
   private more(): Promise<void> {
     const { readTimeoutMs } = this.exchange.settings;
     return new Promise((resolve) => {
-      const giveUp = (): void => {
-        if (this.wake !== wake) return;
+      const endWait = patience(readTimeoutMs, () => {
         const message = `Nothing of the upload came in for ${readTimeoutMs / 1000} s. Nothing was changed; try again.`;
         this.fail(new CallfsError('REQUEST_TIMEOUT', message));
-      };
-      // After a pause of this process timers come first: what waited to be read meanwhile is no silence.
-      const timer = setTimeout(() => setImmediate(giveUp), readTimeoutMs);
-      const wake = (): void => {
-        clearTimeout(timer);
+      });
+      this.wake = () => {
+        endWait();
         this.wake = () => undefined;
         resolve();
       };
-      this.wake = wake;
     });
   }
 }

@@ -1,4 +1,4 @@
-import { CallfsError } from '@callfs/core';
+import { CallfsError, unlessAborted } from '@callfs/core';
 
 /**
  * A body that is cut into parts. Where it breaks off, it ends: what came before is as good as if it had been sent alone.
@@ -76,15 +76,8 @@ export class PartSource {
     if (next.value.length > 0) this.held = next.value;
   }
 
-  private nextOrAborted(): Promise<IteratorResult<Uint8Array>> {
-    return new Promise((resolve, reject) => {
-      const aborted = () => reject(this.signal.reason as Error);
-      if (this.signal.aborted) return aborted();
-      this.signal.addEventListener('abort', aborted, { once: true });
-      this.iterator
-        .next()
-        .then(resolve, reject)
-        .finally(() => this.signal.removeEventListener('abort', aborted));
-    });
+  private async nextOrAborted(): Promise<IteratorResult<Uint8Array>> {
+    this.signal.throwIfAborted();
+    return unlessAborted(this.iterator.next(), this.signal);
   }
 }

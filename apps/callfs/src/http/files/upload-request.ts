@@ -1,0 +1,21 @@
+import type { IncomingMessage } from 'node:http';
+import type { Caller } from '../../use-cases/caller';
+import type { Upload } from '../../use-cases/files.service';
+import { continueIfExpected, readBody } from '../request-body';
+import { writeCondition } from '../semantics/conditions';
+import { readUploadHeaders } from '../semantics/upload-headers';
+
+/** What a request that brings a new content asks for. Throws what `readUploadHeaders` and `writeCondition` throw. */
+export function readUpload(request: { readonly raw: IncomingMessage }, caller: Caller, mode: Upload['mode']): Upload {
+  const { headers } = request.raw;
+  const { size, contentType, mode: permissions, mtimeNs, digests } = readUploadHeaders(headers);
+  return {
+    mode,
+    body: { chunks: readBody(request), size, digests, signal: caller.signal },
+    condition: writeCondition(headers),
+    permissions,
+    mtimeNs,
+    contentType,
+    accepted: () => continueIfExpected(request),
+  };
+}
