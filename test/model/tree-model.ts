@@ -136,8 +136,9 @@ export class TreeModel {
     const replaced = located.node;
     if (replaced === node) return '200';
     if (replaced && !options.overwrite) throw new Refusal('409 FILE_ALREADY_EXISTS');
-    if (node.type === 'directory' && located.passed.includes(node)) throw new Refusal('400 INVALID_REQUEST');
     if (located.missing.length > 1 && !options.createParents) throw new Refusal('400 INVALID_REQUEST');
+    requireReachable(located);
+    if (node.type === 'directory' && located.passed.includes(node)) throw new Refusal('400 INVALID_REQUEST');
     if (origin.passed.some((above) => above === replaced)) throw new Refusal('409 DIRECTORY_NOT_EMPTY');
 
     const directory = located.passed[located.passed.length - 1] as DirectoryNode;
@@ -165,6 +166,8 @@ export class TreeModel {
     const located = this.forWriting(caller, to, options.overwrite);
     const replaced = located.node;
     if (!replaced) {
+      // As cp(1): a name that cannot be at all is noticed before it is seen to lie within the source.
+      requireReachable(located);
       if (node.type === 'directory' && isWithin(located.path, source.path)) throw new Refusal('400 INVALID_REQUEST');
       this.requireCreatable(caller, located);
       this.make(caller, located, this.copyOf(caller, node));
@@ -255,13 +258,10 @@ export class TreeModel {
     return { path: walked, passed, node: at, missing: [], own: 0 };
   }
 
-  /**
-   * Whether the caller may put a name there, and the directories that are missing on the way; none is made where a link
-   * leads: as a parent, such a link is in the way, and as a file it leads nowhere.
-   */
-  private requireCreatable(caller: Caller, { passed, missing, own }: Located): void {
-    if (missing.length > 1 && own < missing.length) throw new Refusal(own > 0 ? '409 NOT_A_DIRECTORY' : '404 FILE_NOT_FOUND');
-    this.require(caller, passed[passed.length - 1] ?? this.root, WRITE | SEARCH);
+  /** Whether the caller may put a name there, and the directories that are missing on the way. */
+  private requireCreatable(caller: Caller, located: Located): void {
+    requireReachable(located);
+    this.require(caller, located.passed[located.passed.length - 1] ?? this.root, WRITE | SEARCH);
   }
 
   private make(caller: Caller, located: Located, node: Node): void {
@@ -296,6 +296,11 @@ export class TreeModel {
   private require(caller: Caller, node: Node, wanted: number): void {
     if (!may(caller, node, wanted)) throw new Refusal('403 PERMISSION_DENIED');
   }
+}
+
+/** No directory is made where a link leads: as a parent, such a link is in the way, and as a file it leads nowhere. */
+function requireReachable({ missing, own }: Located): void {
+  if (missing.length > 1 && own < missing.length) throw new Refusal(own > 0 ? '409 NOT_A_DIRECTORY' : '404 FILE_NOT_FOUND');
 }
 
 function found({ node, path: names, passed }: Located, root: DirectoryNode) {
