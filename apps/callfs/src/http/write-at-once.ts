@@ -7,11 +7,26 @@ const KEEP_ALIVE = `Connection: keep-alive\r\nKeep-Alive: timeout=${KEEP_ALIVE_M
 let dateMs = 0;
 let date = '';
 
+/** So many answers at most wait for each other: the first of them has waited for the making of all. */
+const BATCH = 64;
+
+interface Answer {
+  readonly response: ServerResponse;
+  readonly body: readonly (Buffer | string)[];
+}
+
+/** Made in this turn of the event loop. */
+let batch: Answer[] = [];
+
 /**
  * Hands Node the head as one text. `writeHead` would check and join twenty fields that were checked when they were made,
  * which costs half of what a small answer takes (35,000 or 60,000 answers a second on the machine where it was measured).
  * Node keeps a head that is ready in `_header`, and writes it with the first of the body. `lines` are all fields but those
  * of the connection; only for HTTP/1.1 and a connection that stays open (`shouldKeepAlive`).
+ *
+ * What is answered in one turn of the event loop is written at its end, one answer after the other: the first wakes
+ * whoever reads, and the rest find them awake. Waking a process costs more than a small answer (1.5 to 2.3 times the
+ * answers a second).
  */
 export function writeAtOnce(response: ServerResponse, status: number, lines: string, body: readonly (Buffer | string)[]): void {
   const now = Date.now();
@@ -22,7 +37,18 @@ export function writeAtOnce(response: ServerResponse, status: number, lines: str
   response.statusCode = status;
   const line = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
   (response as unknown as { _header: string })._header = `${line}${lines}Date: ${date}\r\n${KEEP_ALIVE}`;
-  const last = body.length - 1;
-  for (let i = 0; i < last; i++) response.write(body[i]);
-  response.end(body[last]);
+  if (batch.length === 0) setImmediate(writeBatch);
+  batch.push({ response, body });
+  if (batch.length === BATCH) writeBatch();
+}
+
+function writeBatch(): void {
+  const answers = batch;
+  batch = [];
+  for (const { response, body } of answers) {
+    if (response.destroyed) continue;
+    const last = body.length - 1;
+    for (let i = 0; i < last; i++) response.write(body[i]);
+    response.end(body[last]);
+  }
 }
