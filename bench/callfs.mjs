@@ -13,12 +13,13 @@ export const AUTHORIZATION = `Authorization: Bearer ${KEY}`;
 
 /** The program as it ships: durable, with access log and metrics, one node, the embedded metadata unless `settings` say else. */
 export class Callfs {
-  static async start(directory, settings = {}) {
+  /** `preload`: a script that is to run in it as well. */
+  static async start(directory, settings = {}, preload = undefined) {
     await mkdir(directory, { recursive: true });
     const config = join(directory, 'callfs.yaml');
     writeFileSync(config, stringify({ ...configuration(directory), ...settings }), { mode: 0o600 });
     const log = openSync(join(directory, 'callfs.log'), 'w');
-    const child = spawn(process.execPath, [CLI, 'server', '--config', config], {
+    const child = spawn(process.execPath, [...(preload ? ['--import', preload] : []), CLI, 'server', '--config', config], {
       cwd: directory,
       env: { PATH: process.env.PATH, HOME: directory },
       stdio: ['ignore', log, log],

@@ -1,8 +1,9 @@
 // npm run bench:pressure: what small requests feel of large ones, and how much memory a thousand transfers take.
 import http from 'node:http';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { AUTHORIZATION, Callfs, KEY } from './callfs.mjs';
 import { Filler } from './fill.mjs';
@@ -23,7 +24,8 @@ const ENTRIES = 100_000;
 const CONNECTIONS = 64;
 const NAMES = 1000;
 const P99_TO_P50 = 4;
-const LOOP_MAX_S = 0.02;
+const LOOP_MAX_MS = 20;
+const LOOP_HOLD = fileURLToPath(new URL('loop-hold.mjs', import.meta.url));
 const IDLE_MAX_BYTES = 180e6;
 const LOADED_MAX_BYTES = 400e6;
 
@@ -43,7 +45,7 @@ async function company(server, tools, seconds) {
   await read();
   const alone = await read();
   const client = new OneByOne(server.port);
-  await loopLag(client);
+  await loopHold(server);
   let trees = 0;
   const beside = { over: false };
   const again = async (work) => {
@@ -63,9 +65,9 @@ async function company(server, tools, seconds) {
   const together = await reading;
   beside.over = true;
   await Promise.all(large);
-  const lagSeconds = await loopLag(client);
+  const loop = await loopHold(server);
   client.close();
-  return { alone, together, lagSeconds, trees };
+  return { alone, together, loop, trees };
 }
 
 const CONNECTED_MS = 500;
@@ -75,10 +77,13 @@ function pause() {
   return new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-/** The longest that the event loop was held since it was asked last. */
-async function loopLag(client) {
-  const text = await client.ask('GET', '/metrics');
-  return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)[1]);
+/** The longest turn of the event loop since it was asked last; see loop-hold.mjs. */
+async function loopHold({ child, directory }) {
+  const file = join(directory, 'loop-hold.json');
+  rmSync(file, { force: true });
+  child.kill('SIGUSR2');
+  while (!existsSync(file)) await pause();
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 async function memory(server, count) {
@@ -159,15 +164,22 @@ async function main() {
     const idle = server.memory().resident;
     await server.stop();
     fill(server.database);
+    server = await Callfs.start(join(directory, 'callfs'), {}, LOOP_HOLD);
+    const { alone, together, loop, trees } = await company(server, tools, Number(values.seconds));
+    await server.stop();
     server = await Callfs.start(join(directory, 'callfs'));
-    const { alone, together, lagSeconds, trees } = await company(server, tools, Number(values.seconds));
     const { uploads, downloads } = await memory(server, Number(values.transfers));
     const rows = [
       ['small reads alone, p50', `${alone.p50Us} µs`, ''],
       ['small reads alone, p99', `${alone.p99Us} µs`, ''],
       [`beside 1 GiB uploads, listings of ${ENTRIES}, ${trees} removals of ${ENTRIES}: p50`, `${together.p50Us} µs`, ''],
       ['the same, p99', `${together.p99Us} µs`, together.p99Us <= P99_TO_P50 * together.p50Us],
-      ['longest hold of the event loop', `${(lagSeconds * 1000).toFixed(1)} ms`, lagSeconds <= LOOP_MAX_S],
+      [
+        'longest turn of the event loop, without waiting for a processor',
+        `${loop.heldMs.toFixed(1)} ms`,
+        loop.heldMs <= LOOP_MAX_MS,
+      ],
+      ['longest turn by the clock', `${loop.wallMs.toFixed(1)} ms`, ''],
       ['memory when idle', `${Math.round(idle / 1e6)} MB`, idle <= IDLE_MAX_BYTES],
       [
         `peak memory, ${values.transfers} uploads of 10 MiB at once`,

@@ -71,7 +71,8 @@ export class LargeBody implements AsyncIterableIterator<Buffer> {
       const filled = await piece.filled;
       this.signal?.throwIfAborted();
       if (this.ended) return { done: true, value: undefined };
-      this.coming = this.start();
+      // Among many, whose clients take their time, a second piece for each would only take memory.
+      this.coming = this.pool.isCrowded ? undefined : this.start();
       if (filled < piece.length) throw damagedBlob(this.key, 'the file is truncated');
       await this.verify(piece);
       if (this.ended) return { done: true, value: undefined };

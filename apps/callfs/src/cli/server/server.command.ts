@@ -7,6 +7,7 @@ import { CONFIG_OPTION, type ConfigOption } from '../config-option';
 import { parseDurationOption } from '../duration-option';
 import { EXIT } from '../exit-codes';
 import { greeting } from './greeting';
+import { collectEarly } from './heap-growth';
 import { StopSignals } from './stop-signals';
 import { startExplained } from './start-explained';
 
@@ -17,6 +18,7 @@ interface ServerOptions extends ConfigOption {
 @Command({ name: 'server', description: 'run a node until SIGTERM or SIGINT' })
 export class ServerCommand extends CommandRunner {
   async run(_arguments: string[], options: ServerOptions): Promise<void> {
+    collectEarly();
     const loaded = loadConfig({ file: options.config, cwd: process.cwd(), env: process.env });
     for (const warning of loaded.warnings) say(`warning: ${describeProblem(warning)}`);
     const stop = new StopSignals(() => process.exit(EXIT.failed));
