@@ -6,8 +6,9 @@ const TOP = 40;
 const BOTTOM = 50;
 const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf', '#8c564b'];
 
-/** An SVG of lines over two logarithmic axes. `series`: `{ name, points: [[x, y], …] }`. */
-export function lineChart({ title, x, y, series }) {
+/** An SVG of lines over two axes, both logarithmic or both linear from 0. `series`: `{ name, points: [[x, y], …] }`. */
+export function lineChart({ title, x, y, series, scale = 'logarithmic' }) {
+  const axis = scale === 'linear' ? linearAxis : logarithmicAxis;
   const points = series.flatMap((line) => line.points);
   const horizontal = axis(
     points.map(([value]) => value),
@@ -39,7 +40,15 @@ export function lineChart({ title, x, y, series }) {
   return `${parts.join('\n')}\n`;
 }
 
-function axis(values, from, to) {
+function linearAxis(values, from, to) {
+  const high = Math.max(...values);
+  const step = [1, 2, 5, 10].map((digit) => digit * 10 ** Math.floor(Math.log10(high / 5))).find((size) => size * 6 >= high);
+  const ticks = Array.from({ length: Math.ceil(high / step) + 1 }, (_, i) => i * step);
+  const top = ticks.at(-1);
+  return { ticks, at: (value) => from + (value / top) * (to - from) };
+}
+
+function logarithmicAxis(values, from, to) {
   const low = Math.floor(Math.log10(Math.min(...values)));
   const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))));
   const ticks = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
