@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
-import { CallfsError } from '@callfs/core';
+import { CallfsError, patience } from '@callfs/core';
 
-/** A peer that sends nothing for so long has stopped. */
 const SILENCE_MS = 8_000;
 /** A peer that was waited for this long in all has to have kept to the rate. */
 const PATIENCE_MS = 8_000;
@@ -17,6 +16,8 @@ export interface PeerBodyOptions {
   readonly spoke: () => void;
   /** Called when the peer breaks it. */
   readonly broken: (error: CallfsError) => void;
+  /** After so long without a byte the peer has stopped. */
+  readonly silenceMs?: number;
 }
 
 /**
@@ -44,18 +45,21 @@ export class PeerBody implements AsyncIterableIterator<Buffer> {
 
   async next(): Promise<IteratorResult<Buffer>> {
     if (this.over) return { done: true, value: undefined };
-    const silence = setTimeout(() => this.body.destroy(new Error(`nothing came for ${SILENCE_MS} ms`)), SILENCE_MS);
+    const { silenceMs = SILENCE_MS } = this.options;
+    const came = patience(silenceMs, () => this.body.destroy(new Error(`nothing came for ${silenceMs} ms`)));
     const since = performance.now();
     try {
       const next = await this.chunks.next();
-      this.waitedMs += performance.now() - since;
+      const waitedMs = performance.now() - since;
+      // Longer than anybody is waited for: it was this process that stood still.
+      if (waitedMs <= silenceMs) this.waitedMs += waitedMs;
       if (next.done) this.end();
       else this.take(next.value);
       return next;
     } catch (error) {
       throw this.failure(error);
     } finally {
-      clearTimeout(silence);
+      came();
     }
   }
 
