@@ -1,13 +1,11 @@
 // npm run bench:growth: what an operation costs as the directory it works in grows, and the start of a node with it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Callfs } from './callfs.mjs';
 import { Filler } from './fill.mjs';
 import { lineChart } from './line-chart.mjs';
 import { OneByOne } from './one-by-one.mjs';
 import { median } from './report.mjs';
+import { inScratch, run } from './scratch.mjs';
 
 const USAGE = `npm run bench:growth [-- OPTIONS]
 
@@ -32,10 +30,8 @@ const { values } = parseArgs({
 });
 
 async function measure(entries, samples) {
-  const directory = mkdtempSync(join(tmpdir(), 'callfs-growth-'));
-  let server;
-  try {
-    server = await Callfs.start(directory);
+  return inScratch('growth', async ({ start }) => {
+    let server = await start();
     await server.stop();
     const filler = new Filler(server.database);
     filler.files(filler.directory('big'), entries);
@@ -46,17 +42,14 @@ async function measure(entries, samples) {
     }
     filler.close();
     const begin = performance.now();
-    server = await Callfs.start(directory);
+    server = await start();
     const client = new OneByOne(server.port);
     await client.ask('GET', '/v1/files/big/f0000000');
-    const start = performance.now() - begin;
-    const result = { entries, start, ...(await operations(client, entries, samples)) };
+    const startMs = performance.now() - begin;
+    const result = { entries, start: startMs, ...(await operations(client, entries, samples)) };
     client.close();
     return result;
-  } finally {
-    await server?.stop();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 async function operations(client, entries, samples) {
@@ -146,7 +139,4 @@ async function main() {
   if (found.length > 0) process.exitCode = 1;
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-});
+run(main);

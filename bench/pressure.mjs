@@ -1,14 +1,14 @@
 // npm run bench:pressure: what small requests feel of large ones, and how much memory a thousand transfers take.
 import http from 'node:http';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { AUTHORIZATION, Callfs, KEY } from './callfs.mjs';
+import { AUTHORIZATION, KEY } from './callfs.mjs';
 import { Filler } from './fill.mjs';
 import { fetches, upload, wrkResult } from './load.mjs';
 import { OneByOne } from './one-by-one.mjs';
+import { inScratch, run } from './scratch.mjs';
 import { compile, findTools } from './tools.mjs';
 
 const USAGE = `npm run bench:pressure [-- OPTIONS]
@@ -156,18 +156,16 @@ function fill(file) {
 async function main() {
   if (values.help) return void process.stdout.write(USAGE);
   const { wrk, gcc } = findTools(false);
-  const directory = mkdtempSync(join(tmpdir(), 'callfs-pressure-'));
-  let server;
-  try {
+  await inScratch('pressure', async ({ directory, start }) => {
     const tools = { wrk, transfer: compile(gcc, 'transfer', directory) };
-    server = await Callfs.start(join(directory, 'callfs'));
+    let server = await start();
     const idle = server.memory().resident;
     await server.stop();
     fill(server.database);
-    server = await Callfs.start(join(directory, 'callfs'), {}, LOOP_HOLD);
+    server = await start({}, LOOP_HOLD);
     const { alone, together, loop, trees } = await company(server, tools, Number(values.seconds));
     await server.stop();
-    server = await Callfs.start(join(directory, 'callfs'));
+    server = await start();
     const { uploads, downloads } = await memory(server, Number(values.transfers));
     const rows = [
       ['small reads alone, p50', `${alone.p50Us} µs`, ''],
@@ -195,13 +193,7 @@ async function main() {
     for (const [what, value, isWithin] of rows)
       process.stdout.write(`| ${what} | ${value} | ${isWithin === '' ? '' : isWithin ? 'within' : 'beyond'} |\n`);
     if (values.check && rows.some(([, , isWithin]) => isWithin === false)) process.exitCode = 1;
-  } finally {
-    await server?.stop();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-});
+run(main);

@@ -9,6 +9,7 @@ import { settleDisk } from './load.mjs';
 import { Nginx } from './nginx.mjs';
 import { readOptions, USAGE } from './options.mjs';
 import { summarise, table } from './report.mjs';
+import { run } from './scratch.mjs';
 import { binariesOf, compile, findTools } from './tools.mjs';
 import { WORKS } from './works.mjs';
 
@@ -79,7 +80,4 @@ async function measure(work, sides, count) {
   return summarise(work, rounds, server.memory());
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-});
+run(main);

@@ -1,13 +1,11 @@
 // npm run bench:soak: a node's memory over an hour of mixed load.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Callfs } from './callfs.mjs';
 import { lineChart } from './line-chart.mjs';
 import { OneByOne } from './one-by-one.mjs';
 import { median } from './report.mjs';
+import { inScratch, run } from './scratch.mjs';
 
 const USAGE = `npm run bench:soak [-- OPTIONS]
 
@@ -45,13 +43,13 @@ async function work(server, number, load) {
   const move = (from, to) =>
     client.ask('PATCH', `${root}/${from}`, JSON.stringify({ destination: `/soak-${number}/${to}` }), json);
   for (let round = 0; !load.over; round++) {
-    const name = `file ${round % NAMES}`;
+    const file = `${root}/file%20${round % NAMES}`;
     const steps = [
-      () => client.ask('PUT', `${root}/${encodeURIComponent(name)}`, round % 10 === 0 ? LARGE : SMALL),
-      () => client.ask('GET', `${root}/${encodeURIComponent(name)}`),
-      () => client.ask('HEAD', `${root}/${encodeURIComponent(name)}`),
+      () => client.ask('PUT', file, round % 10 === 0 ? LARGE : SMALL),
+      () => client.ask('GET', file),
+      () => client.ask('HEAD', file),
       () => client.ask('GET', `/v1/directories/soak-${number}?limit=100`),
-      () => client.ask('PATCH', `${root}/${encodeURIComponent(name)}`, JSON.stringify({ mode: '0640' }), json),
+      () => client.ask('PATCH', file, JSON.stringify({ mode: '0640' }), json),
       () => client.ask('PUT', `${root}/tree-${round}/a/b`, SMALL),
       () => move(`tree-${round}`, `moved-${round}`),
       () => client.ask('GET', `${root}/moved-${round}/a/b`),
@@ -82,10 +80,8 @@ async function sample(server, load) {
 
 async function main() {
   if (values.help) return void process.stdout.write(USAGE);
-  const directory = mkdtempSync(join(tmpdir(), 'callfs-soak-'));
-  let server;
-  try {
-    server = await Callfs.start(directory);
+  await inScratch('soak', async ({ start }) => {
+    const server = await start();
     const load = { over: false, requests: 0 };
     const clients = Promise.all(Array.from({ length: Number(values.clients) }, (_, number) => work(server, number, load)));
     const samples = await Promise.race([sample(server, load), clients]);
@@ -108,13 +104,7 @@ async function main() {
       );
     }
     if (values.check && grows) process.exitCode = 1;
-  } finally {
-    await server?.stop();
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-});
+run(main);
