@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { CallfsError, patience } from '@callfs/core';
+import { chunkReceived } from '../memory/received-chunks';
 
 const SILENCE_MS = 8_000;
 /** A peer that was waited for this long in all has to have kept to the rate. */
@@ -72,6 +73,7 @@ export class PeerBody implements AsyncIterableIterator<Buffer> {
 
   private take(chunk: Buffer): void {
     this.received += chunk.length;
+    chunkReceived(chunk.length);
     this.options.spoke();
     if (this.options.isTalk) return;
     if (this.waitedMs > PATIENCE_MS && this.received < this.waitedMs * MIN_BYTES_PER_MS)

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { CallfsError } from '@callfs/core';
+import { chunkReceived } from '../memory/received-chunks';
 import { Exchange } from './exchange';
 import type { BodyTaker, SocketRequest } from './sockets/socket-request';
 
@@ -159,6 +160,7 @@ class BodyReader implements AsyncIterableIterator<Buffer, undefined>, BodyTaker 
   private handed(chunk: Buffer): IteratorResult<Buffer, undefined> {
     const { exchange, maxBytes } = this;
     exchange.bytesIn += chunk.length;
+    chunkReceived(chunk.length);
     if (maxBytes > 0 && exchange.bytesIn > maxBytes) {
       this.close();
       throw tooLarge(maxBytes);

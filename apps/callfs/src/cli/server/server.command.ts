@@ -7,7 +7,7 @@ import { CONFIG_OPTION, type ConfigOption } from '../config-option';
 import { parseDurationOption } from '../duration-option';
 import { EXIT } from '../exit-codes';
 import { greeting } from './greeting';
-import { collectEarly } from './heap-growth';
+import { collectEarly } from '../../memory/heap-growth';
 import { StopSignals } from './stop-signals';
 import { startExplained } from './start-explained';
 
