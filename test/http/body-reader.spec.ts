@@ -46,7 +46,7 @@ it.each([
   const port = await serve(async (request) => {
     const meter = new BodyMeter(Buffer.alloc(0), readBody({ raw: request }), undefined, () => undefined);
     while (await takeNext(meter));
-    return meter.finish();
+    return 'taken';
   }, others);
   // In a function of its own, so that the test holds none either.
   const takeNext = async (meter: BodyMeter): Promise<boolean> => {

@@ -8,18 +8,17 @@ const SMALL_BYTES = SMALL_CONTENT_BYTES + SUM_BYTES + FOOTER_BYTES;
 const LARGE_BYTES = LARGE_CONTENT_BYTES + 16 * SUM_BYTES + FOOTER_BYTES;
 
 export interface BufferLimits {
-  /** Large buffers in use at once; who asks for more works with small ones, slower, in bounded memory. */
-  readonly largeInUse: number;
-  /** Buffers kept for the next user. */
-  readonly largeKept: number;
+  /** Large buffers, in use or kept for the next user; who asks for more works with small ones, slower, in bounded memory. */
+  readonly large: number;
+  /** Small buffers kept for the next user. */
   readonly smallKept: number;
   /** With more in use than this, who can do without takes none. */
   readonly smallEnough: number;
 }
 
-const DEFAULT_LIMITS: BufferLimits = { largeInUse: 16, largeKept: 8, smallKept: 64, smallEnough: 64 };
+const DEFAULT_LIMITS: BufferLimits = { large: 16, smallKept: 64, smallEnough: 64 };
 
-/** Buffers that are used again, across all transfers of a provider. */
+/** Buffers that are used again, across all transfers of a provider. The memory of the large ones is shared with threads. */
 export class BufferPool {
   private readonly small: Buffer[] = [];
   private readonly large: Buffer[] = [];
@@ -40,16 +39,17 @@ export class BufferPool {
 
   /** A large buffer while there are any, else a small one. */
   takeLarge(): Buffer {
-    if (this.largeInUse >= this.limits.largeInUse) return this.takeSmall();
+    if (this.largeInUse >= this.limits.large) return this.takeSmall();
     this.largeInUse++;
-    return this.large.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
+    return this.large.pop() ?? Buffer.from(new SharedArrayBuffer(LARGE_BYTES));
   }
 
   /** Nobody, no pending system call either, touches the buffer any more. */
   give(buffer: Buffer): void {
     if (buffer.length === LARGE_BYTES) {
+      // All are kept: V8 does not count shared memory, and frees it late.
       this.largeInUse--;
-      if (this.large.length < this.limits.largeKept) this.large.push(buffer);
+      this.large.push(buffer);
     } else {
       this.smallInUse--;
       if (this.small.length < this.limits.smallKept) this.small.push(buffer);

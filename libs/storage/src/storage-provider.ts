@@ -4,6 +4,8 @@ export interface StoredObject {
   readonly key: StorageKey;
   /** Bytes of content, whatever else the backend keeps beside them. */
   readonly size: number;
+  /** The content's digest in hexadecimal, of a `write` that was asked for it. */
+  readonly sha256?: string;
 }
 
 /** What a sweep sees of an object. */
@@ -35,6 +37,8 @@ export interface ExpectedContent {
 export interface WriteOptions {
   /** What the body must come to, in bytes, when that is known. */
   readonly size?: number;
+  /** Whether the SHA-256 of the body is wanted. */
+  readonly sha256?: boolean;
   readonly signal?: AbortSignal;
   readonly actingFor?: ActingUser;
 }

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { DigestCheck } from './digest-check';
 
 const NOTHING = Buffer.alloc(0);
 
-/** Passes a body on while it counts and hashes it. */
+/** Passes a body on while it counts it and computes what announced digests need. */
 export class BodyMeter implements AsyncIterableIterator<Uint8Array, undefined> {
-  private readonly sha256 = createHash('sha256');
   private length = 0;
 
   /** `judgeLength` throws once the body has become too large. */
@@ -31,17 +29,9 @@ export class BodyMeter implements AsyncIterableIterator<Uint8Array, undefined> {
     return next.done ? { done: true, value: undefined } : { done: false, value: this.measured(next.value) };
   }
 
-  /** The SHA-256 of it all, in hexadecimal; `DIGEST_MISMATCH` when an announced digest differs. Called once. */
-  finish(): string {
-    const sha256 = this.sha256.digest('hex');
-    this.digests?.verify(sha256);
-    return sha256;
-  }
-
   private measured(chunk: Uint8Array): Uint8Array {
     this.length += chunk.length;
     this.judgeLength(this.length);
-    this.sha256.update(chunk);
     this.digests?.update(chunk);
     return chunk;
   }

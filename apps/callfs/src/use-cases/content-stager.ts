@@ -111,9 +111,10 @@ export class ContentStager {
     const key = newStorageKey();
     const check = body.digests && new DigestCheck(body.digests);
     const meter = new BodyMeter(head, rest, check, (length) => this.refuseTooLarge(length));
-    const { size } = await this.provider.write(key, meter, { size: body.size, signal: body.signal });
+    const options = { size: body.size, sha256: true, signal: body.signal };
+    const { size, sha256 = '' } = await this.provider.write(key, meter, options);
     try {
-      const sha256 = meter.finish();
+      check?.verify(sha256);
       const place = this.place();
       const replica = { backend: place.backend, instanceId: this.provider.isShared ? '' : place.instanceId, key };
       const content = { ...place, size, sha256, data: null, replicas: [replica] };

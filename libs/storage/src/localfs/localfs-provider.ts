@@ -13,6 +13,7 @@ import {
 } from '../storage-provider';
 import { contentSizeOf } from '../blob-format';
 import { BufferPool } from '../buffer-pool';
+import { Hasher } from './hasher';
 import { HotBlocks } from './hot-blocks';
 import { errnoOf, storageFailure } from './localfs-errors';
 import { readBlob, readSize, type ReadResources } from './localfs-read';
@@ -61,6 +62,7 @@ export class LocalfsProvider extends StorageProvider {
   readonly name = 'localfs';
   readonly isShared = false;
   private readonly buffers = new BufferPool();
+  private readonly hasher = new Hasher();
   private readonly reading: ReadResources;
   private readonly hot: HotBlocks | undefined;
 
@@ -81,9 +83,9 @@ export class LocalfsProvider extends StorageProvider {
     options.signal?.throwIfAborted();
     const staged = this.layout.stagingOf(key);
     const file = await this.create(staged);
-    const writer = new BlobWriter(file, this.buffers, this.isDurable);
+    const writer = new BlobWriter(file, this.buffers, this.hasher, this.isDurable, options);
     try {
-      const written = await writer.write(key, body, options);
+      const written = await writer.write(key, body);
       await file.close();
       writer.release();
       await this.publish(key, staged);
@@ -155,6 +157,7 @@ export class LocalfsProvider extends StorageProvider {
   }
 
   async close(): Promise<void> {
+    await this.hasher.close();
     this.claim.release();
   }
 

@@ -7,6 +7,7 @@ import {
   type StoredObject,
   type WriteOptions,
 } from '../storage-provider';
+import { withDigest } from '../hashed-body';
 import { CheckedBody } from './checked-body';
 import type { PeerAnswer, PeerLink } from './peer-link';
 
@@ -29,7 +30,11 @@ export class PeerProvider extends StorageProvider {
     this.base = `${PEER_BLOBS}/${name}`;
   }
 
-  async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
+  write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
+    return withDigest(body, options.sha256, (hashed) => this.send(key, hashed, options));
+  }
+
+  private async send(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<StoredObject> {
     let isTaken = false;
     const taken = {
       [Symbol.asyncIterator]: () => {

@@ -3,6 +3,7 @@ import { CallfsError, isStorageKey, type StorageKey } from '@callfs/core';
 import { noSuchBlob } from '../blob-errors';
 import { contentSizeOf } from '../blob-format';
 import { BufferPool } from '../buffer-pool';
+import { withDigest } from '../hashed-body';
 import {
   StorageProvider,
   type BlobBody,
@@ -56,7 +57,8 @@ export class S3Provider extends StorageProvider {
 
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
     options.signal?.throwIfAborted();
-    return new ObjectWriter(this.requests, this.budget, key, objectOf(key), options).write(body);
+    const writer = new ObjectWriter(this.requests, this.budget, key, objectOf(key), options);
+    return withDigest(body, options.sha256, (hashed) => writer.write(hashed));
   }
 
   async read(key: StorageKey, options: ReadOptions = {}): Promise<BlobBody> {

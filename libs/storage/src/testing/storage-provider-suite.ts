@@ -120,6 +120,33 @@ export function storageProviderSuite(name: string, harness: StorageProviderHarne
         expect(await provider.write(key, inChunks(content, 50_000))).toEqual({ key, size: content.length });
         expect(sha256(await collect(await provider.read(key)))).toBe(sha256(content));
       });
+
+      it.each([
+        [0, 'known'],
+        [1, 'known'],
+        [64 * KIB, 'known'],
+        [64 * KIB + 1, 'unknown'],
+        [MIB, 'known'],
+        [MIB + 1, 'known'],
+        [5 * MIB + 7, 'known'],
+        [5 * MIB, 'unknown'],
+      ])('%i bytes of %s length with their SHA-256, when that is asked for', async (size, length) => {
+        const content = pattern(size, 8);
+        const key = newStorageKey();
+        const options = { sha256: true, size: length === 'known' ? size : undefined };
+        expect(await provider.write(key, inReusedMemory(content, 50_000), options)).toEqual({
+          key,
+          size,
+          sha256: sha256(content),
+        });
+        expect(sha256(await collect(await provider.read(key)))).toBe(sha256(content));
+      });
+
+      it('many large ones at once, each with its own SHA-256', async () => {
+        const contents = Array.from({ length: 8 }, (_, number) => pattern(3 * MIB + number, 20 + number));
+        const written = contents.map((content) => provider.write(newStorageKey(), inChunks(content, 60_000), { sha256: true }));
+        expect((await Promise.all(written)).map((object) => object.sha256)).toEqual(contents.map((content) => sha256(content)));
+      });
     });
 
     describe('ranges', () => {
