@@ -4,6 +4,7 @@ import type { HeldLock, LockGuard } from './lock-contract';
 
 /** A granted claim while its holder is at work: as good as its lease, and never a moment longer. */
 export class HeldLease implements HeldLock {
+  hasWaited = false;
   private controller: AbortController | undefined;
   private how: 'expired' | 'cleared' | 'gone' | undefined;
   private reason: CallfsError | undefined;

@@ -26,6 +26,8 @@ export interface HeldLock {
   /** Sorted, each once. */
   readonly names: readonly string[];
   readonly fence: number;
+  /** Others had some of the names first: what was read before is likely to have changed. */
+  readonly hasWaited: boolean;
   /** Handed to the metadata commit, which refuses a holder that was overtaken. */
   readonly guard: LockGuard;
   /** Aborted, with a `STALE_LOCK` error as reason, as soon as the lease is lost, cleared or can no longer be trusted. */

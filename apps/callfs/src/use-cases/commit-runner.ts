@@ -10,6 +10,11 @@ import { FaultPoints } from './fault-points';
 /** What a change is going to do, judged on what was read: which paths it locks is part of that. */
 export interface Plan {
   readonly lockNames: readonly string[];
+  /**
+   * The commit compares everything that it was judged by. Then one that was made before the locks were held is as good: if
+   * something has changed, the commit refuses it.
+   */
+  readonly isCompared?: boolean;
 }
 
 /** A change: `plan` reads and judges, `commit` does it in one transaction that refuses (`CONFLICT`) what has changed since. */
@@ -26,8 +31,9 @@ const PATIENT_AFTER = 3;
 const MAX_PAUSE_MS = 20;
 
 /**
- * Runs changes: under the locks of the paths they touch, read again once the locks are held, and again for as long as
- * the commit finds that something was changed meanwhile. The lock saves the work; the commit is what guarantees.
+ * Runs changes: under the locks of the paths they touch, read again once the locks are held (unless nobody had them and
+ * the commit compares it all), and again for as long as the commit finds that something was changed meanwhile. The lock
+ * saves the work; the commit is what guarantees.
  */
 @Injectable()
 export class CommitRunner {
@@ -39,11 +45,12 @@ export class CommitRunner {
 
   /**
    * `LOCK_TIMEOUT`, `STALE_LOCK`, `AUTHENTICATION_FAILED` when the caller's key is no longer one, and whatever `plan` and `commit` throw except `CONFLICT`. A plan made before (to
-   * refuse a request before its body is sent) may be handed in: it only says what to lock.
+   * refuse a request before its body is sent) may be handed in.
    */
-  async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: Plan): Promise<T> {
+  async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: P): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const { lockNames } = attempt === 1 && made ? made : await change.plan();
+      const before = attempt === 1 && made ? made : await change.plan();
+      const { lockNames } = before;
       if (attempt === 1) caller.note?.({ operation: change.operation, paths: lockNames });
       const options = {
         operation: change.operation,
@@ -51,7 +58,7 @@ export class CommitRunner {
         requestId: caller.requestId,
         signal: caller.signal,
       };
-      const done = await this.locks.withLock(lockNames, (lock) => this.underLock(caller, change, lock, attempt), options);
+      const done = await this.locks.withLock(lockNames, (lock) => this.underLock(caller, change, lock, attempt, before), options);
       if (done) {
         this.faults.reached('before-answer');
         return done.result;
@@ -65,11 +72,12 @@ export class CommitRunner {
     caller: Caller,
     change: Change<P, T>,
     lock: HeldLock,
-    before: number,
+    attempts: number,
+    before: P,
   ): Promise<{ result: T } | undefined> {
     this.faults.reached('locked');
-    for (let attempt = before; ; attempt++) {
-      const plan = await change.plan();
+    let plan = before.isCompared && !lock.hasWaited ? before : await change.plan();
+    for (let attempt = attempts; ; attempt++) {
       if (!sameNames(plan.lockNames, lock.names)) return undefined;
       lock.throwIfLost();
       this.authenticator.revalidate(caller.identity);
@@ -81,6 +89,7 @@ export class CommitRunner {
         if (!CallfsError.is(error, 'CONFLICT') || attempt >= MAX_ATTEMPTS) throw error;
       }
       if (attempt > PATIENT_AFTER) await delay(Math.random() * Math.min(MAX_PAUSE_MS, attempt));
+      plan = await change.plan();
     }
   }
 }

@@ -160,7 +160,7 @@ export class FilesService {
   }
 
   /** Refuses now what `write` would refuse of so many bytes; it judges again itself. */
-  async judge(caller: Caller, path: VirtualPath, terms: WriteTerms, size: number): Promise<Plan> {
+  async judge(caller: Caller, path: VirtualPath, terms: WriteTerms, size: number): Promise<UploadPlan> {
     const plan = await this.planUpload(caller, path, terms);
     this.stager.refuseTooLarge(size);
     return plan;
@@ -176,7 +176,7 @@ export class FilesService {
     path: VirtualPath,
     terms: WriteTerms,
     taken: StagedContent,
-    first: Plan,
+    first: UploadPlan,
   ): Promise<WriteOutcome> {
     const staged = this.spreader.concerns(taken) ? await this.spreader.spread(taken, caller) : taken;
     this.faults.reached('staged');
@@ -199,11 +199,14 @@ export class FilesService {
     if (path.saysDirectory || path.isRoot) throw isADirectory(path);
     // As open(2): O_EXCL takes a symbolic link for what exists, O_CREAT alone goes where it leads.
     const located = await this.resolver.resolve(identity, path, { follow: terms.mode === 'put' }).catch(parentNotADirectory);
-    const lockNames = [located.path.toString()];
+    const name = located.path.toString();
+    const lockNames = [name];
+    // Of a symbolic link on the way the commit knows nothing.
+    const isCompared = name === path.toString();
     if (!isExisting(located)) {
       const fresh = this.newNames.plan(identity, located);
       checkCondition(terms.condition, null, located.path);
-      return { lockNames, located, fresh };
+      return { lockNames, isCompared, located, fresh };
     }
     const existing = asExisting(located);
     const { inode } = existing;
@@ -211,7 +214,7 @@ export class FilesService {
     if (inode.type === 'directory') throw isADirectory(located.path);
     this.authorizer.write(identity, inode, located.path);
     checkCondition(terms.condition, inode, located.path);
-    return { lockNames, located, existing, changes: this.replacementChanges(caller, inode, terms, located.path) };
+    return { lockNames, isCompared, located, existing, changes: this.replacementChanges(caller, inode, terms, located.path) };
   }
 
   private async commitUpload(
