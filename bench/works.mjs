@@ -31,6 +31,8 @@ export const WORKS = [
   putLarge(),
   ...[10_000, 100_000].flatMap((entries) => [list(entries, 'json'), list(entries, 'ndjson')]),
   ...[16, 64].flatMap((connections) => [clusterGet(connections), clusterPut(connections)]),
+  twoNodes('GET'),
+  twoNodes('PUT'),
   peerGet('peer-get-64k', 'GET 64 KiB', 64 * KIB, 0.5, ({ tools, seconds }, { url }, prefix) =>
     wrk(tools.wrk, { url, connections: 16, seconds, method: 'GET', prefix, names: NAMES, headers: [AUTHORIZATION] }),
   ),
@@ -217,6 +219,27 @@ function clusterPut(connections) {
         headers: [AUTHORIZATION],
       }),
     other: ({ seconds, postgres }) => postgres.bench({ connections, seconds, statement }),
+  };
+}
+
+/** Two processes beside one, with as many connections: what more of them bring on this machine. */
+function twoNodes(method) {
+  const size = 4 * KIB;
+  const prefix = `/v1/files/bench/two-nodes-${method.toLowerCase()}/`;
+  const load = { method, prefix, names: NAMES, size: method === 'PUT' ? size : 0, headers: [AUTHORIZATION] };
+  return {
+    name: `two-nodes-${method.toLowerCase()}-4k`,
+    title: `cluster: ${method} 4 KiB, 32 connections to each of two nodes`,
+    beside: '64 to one of them',
+    by: 'node',
+    usesDisk: method === 'PUT',
+    unit: 'requests/s',
+    prepare: ({ node }) => inParallel(NAMES, (number) => node.request('PUT', `${prefix}${number}`, randomBytes(size))),
+    ours: async ({ tools, seconds, node, second }) => {
+      const rates = [node, second].map(({ url }) => wrk(tools.wrk, { ...load, url, seconds, connections: 32 }));
+      return (await Promise.all(rates)).reduce((sum, rate) => sum + rate);
+    },
+    other: ({ tools, seconds, node }) => wrk(tools.wrk, { ...load, url: node.url, seconds, connections: 64 }),
   };
 }
 
