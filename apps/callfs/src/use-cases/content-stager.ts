@@ -112,8 +112,9 @@ export class ContentStager {
     const check = body.digests && new DigestCheck(body.digests);
     const meter = new BodyMeter(head, rest, check, (length) => this.refuseTooLarge(length));
     const options = { size: body.size, sha256: true, signal: body.signal };
-    const { size, sha256 = '' } = await this.provider.write(key, meter, options);
+    const { size, sha256 } = await this.provider.write(key, meter, options);
     try {
+      if (sha256 === undefined) throw new TypeError('a backend tells the digest that it was asked for');
       check?.verify(sha256);
       const place = this.place();
       const replica = { backend: place.backend, instanceId: this.provider.isShared ? '' : place.instanceId, key };
