@@ -112,14 +112,13 @@ export class LockService {
     const waitMs = options.waitMs ?? this.options.acquireTimeoutMs;
     let status: LockOperationStatus = 'error';
     try {
-      for (let asked = first, askedAtMs = startMs, hasWaited = false; ; asked = this.store.acquire(claim, waitMs > 0)) {
+      for (let asked = first, askedAtMs = startMs; ; asked = this.store.acquire(claim, waitMs > 0)) {
         const answer = await asked;
         if (answer.granted) {
           const lock = await this.enter(attempt, answer, fence, askedAtMs);
-          lock.hasWaited = hasWaited;
+          lock.hasWaited = asked !== first;
           return lock;
         }
-        hasWaited = true;
         if (!(await this.reclaims(answer))) {
           const leftMs = startMs + waitMs - performance.now();
           if (leftMs <= 0) {

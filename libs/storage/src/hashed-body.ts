@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Passes a body on and hashes it, where the backend does not hash it itself. */
+/** Passes a body on and hashes it chunk by chunk: all of a part of S3 at once would hold the event loop for too long. */
 export class HashedBody implements AsyncIterableIterator<Uint8Array, undefined> {
   private readonly hash = createHash('sha256');
   private readonly chunks: AsyncIterator<Uint8Array>;

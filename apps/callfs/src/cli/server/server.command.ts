@@ -3,11 +3,11 @@ import { loadConfig, type LoadedConfig } from '../../config/load-config';
 import { describeProblem } from '../../config/problem';
 import { waitForDependencies } from '../../config/startup/wait-for-dependencies';
 import type { RunningServer } from '../../main';
+import { collectEarly } from '../../memory/heap-growth';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
 import { parseDurationOption } from '../duration-option';
 import { EXIT } from '../exit-codes';
 import { greeting } from './greeting';
-import { collectEarly } from '../../memory/heap-growth';
 import { StopSignals } from './stop-signals';
 import { startExplained } from './start-explained';
 

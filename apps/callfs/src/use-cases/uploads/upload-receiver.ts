@@ -1,4 +1,3 @@
-import { createHash, type Hash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { CallfsError, newStorageKey, type Replica } from '@callfs/core';
 import type { StorageProvider } from '@callfs/storage';
@@ -123,26 +122,19 @@ export class UploadReceiver {
     const { max } = partBounds(size);
     const room = max - (tail?.size ?? 0);
     // Only a part that is all of the upload becomes the file's own blob, which needs it.
-    const sha256 = begin === 0 && size <= max ? createHash('sha256') : undefined;
-    const written = await this.provider.write(key, this.bytes(tail, source.take(room), sha256, check));
+    const options = { sha256: begin === 0 && size <= max };
+    const written = await this.provider.write(key, this.bytes(tail, source.take(room), check), options);
     const replica = { backend: this.provider.name, instanceId: this.place, key };
-    return { position: begin, size: written.size, sha256: sha256?.digest('hex') ?? null, replica };
+    return { position: begin, size: written.size, sha256: written.sha256 ?? null, replica };
   }
 
   private async *bytes(
     tail: UploadPart | undefined,
     added: AsyncIterable<Uint8Array>,
-    sha256: Hash | undefined,
     check: ChecksumCheck | undefined,
   ): AsyncGenerator<Uint8Array> {
-    if (tail) {
-      for await (const chunk of await this.blobs.read(tail.replica)) {
-        sha256?.update(chunk);
-        yield chunk;
-      }
-    }
+    if (tail) yield* await this.blobs.read(tail.replica);
     for await (const chunk of added) {
-      sha256?.update(chunk);
       check?.update(chunk);
       yield chunk;
     }
