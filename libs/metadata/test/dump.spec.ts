@@ -13,7 +13,18 @@ import {
 } from '@callfs/metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres';
-import { blob, find, inline, makeDirectory, makeFile, place, read, ROOT_OWNED, target } from '../src/testing/tree-builder';
+import {
+  blob,
+  faultsOf,
+  find,
+  inline,
+  makeDirectory,
+  makeFile,
+  place,
+  read,
+  ROOT_OWNED,
+  target,
+} from '../src/testing/tree-builder';
 
 /** A place for metadata, opened as a store or for a dump, never both. */
 interface Place {
@@ -138,9 +149,7 @@ describe.each(WAYS)('%s', (_, makeFrom, makeTo) => {
 
     await withStore(to, async (store) => {
       expect(await store.statistics()).toEqual(before);
-      const faults = [];
-      for await (const fault of store.verify({})) faults.push(fault);
-      expect(faults).toEqual([]);
+      expect(await faultsOf(store)).toEqual([]);
       expect(await read(store, 'd', '\u{1F600}')).toBe('\u{1F600}');
       expect(await find(store, 'bytes')).toMatchObject({ atimeNs: -1_000_000_000_000_000_001n, contentType: 'text/x; a="b"' });
       expect(await store.nextFence()).toBeGreaterThan(fence);

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { openPostgresStore, type PostgresMetadataStore, type PostgresStoreOptions, type TreeAccess } from '@callfs/metadata';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres';
-import { find, inline, makeDirectory, makeFile, namesIn, place, read, target } from '../src/testing/tree-builder';
+import { faultsOf, find, inline, makeDirectory, makeFile, namesIn, place, read, target } from '../src/testing/tree-builder';
 
 /** Issue 5, D6: what is done to a large tree costs others nothing. What is counted is what was done, not how long it took. */
 let server: PostgresServer;
@@ -87,12 +87,6 @@ async function holdContent(database: string, content: number): Promise<{ release
   await client.query('BEGIN');
   await client.query('SELECT 1 FROM content WHERE id = $1 FOR UPDATE', [content]);
   return { release: () => client.query('ROLLBACK') };
-}
-
-async function faultsOf(store: PostgresMetadataStore): Promise<unknown[]> {
-  const faults: unknown[] = [];
-  for await (const fault of store.verify()) faults.push(fault);
-  return faults;
 }
 
 it('D6: a directory of a hundred thousand files is moved and removed for what an empty one costs', async () => {

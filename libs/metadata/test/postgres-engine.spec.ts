@@ -3,7 +3,13 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, type Pool } from 'pg';
-import { openPostgresData, openPostgresStore, type PostgresMetadataStore, type PostgresStoreOptions } from '@callfs/metadata';
+import {
+  openPostgresData,
+  openPostgresStore,
+  type PostgresMetadataStore,
+  type PostgresStoreOptions,
+  type Target,
+} from '@callfs/metadata';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { selfSignedCertificate } from '../../../apps/callfs/src/cli/tls/self-signed-certificate';
 import { PostgresServer } from '../../../test/support/postgres';
@@ -12,6 +18,7 @@ import { ReadLane } from '../src/postgres/read-lane';
 import { Sessions } from '../src/postgres/sessions';
 import {
   authorised,
+  faultsOf,
   find,
   inline,
   makeDirectory,
@@ -113,9 +120,7 @@ describe('two stores on one database', () => {
       expect(moves.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
       expect(moves.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'CONFLICT' } });
     }
-    const faults = [];
-    for await (const fault of a.verify()) faults.push(fault);
-    expect(faults).toEqual([]);
+    expect(await faultsOf(a)).toEqual([]);
   });
 
   it('C3: one removes a directory or the other makes something in it, deep below as well', async () => {
@@ -132,9 +137,7 @@ describe('two stores on one database', () => {
       expect(there).toBe(removed.status === 'rejected' && created!.status === 'fulfilled');
     }
     while ((await a.reap(100)) > 0);
-    const faults = [];
-    for await (const fault of b.verify()) faults.push(fault);
-    expect(faults).toEqual([]);
+    expect(await faultsOf(b)).toEqual([]);
   });
 
   it('P7: fences grow across both, and a raise of one stops the commits of the other', async () => {
@@ -166,6 +169,69 @@ describe('two stores on one database', () => {
     await root.release();
     await Promise.all([commit, raise]);
     expect(order).toEqual(['commit', 'raise']);
+  });
+});
+
+describe('small writes', () => {
+  /** How many subtransactions wrote the contents from `first` on. */
+  const subtransactions = async (database: string, first: number) => {
+    const sql = `SELECT count(DISTINCT xmin::text) AS count FROM content WHERE id >= ${first}`;
+    return server.query(sql, database);
+  };
+
+  it('are made together when they come together, and each by itself when one of them is refused', async () => {
+    const [a, , database] = await openTwo();
+    const names = Array.from({ length: 30 }, (_, index) => `f${index}`);
+    const write = async (...targets: Target[]) => {
+      const at = { directory: await authorised(a), missing: [] };
+      const made = names.map((name) =>
+        a.createFile({ ...at, name: `${name} of ${targets[0]?.version}` }, ROOT_OWNED, inline(name), null),
+      );
+      return Promise.allSettled([...made, ...targets.map((file) => a.replaceContent(file, inline('new'), {}))]);
+    };
+    const first = (await makeFile(a, ['f'])).content!.id;
+    const [file, commits] = [await target(a, 'f'), a.commits];
+    const together = await write(file);
+    expect(together.map(({ status }) => status)).toEqual(together.map(() => 'fulfilled'));
+    expect(a.commits - commits).toBe(1);
+    expect(await subtransactions(database, first + 1)).toEqual([{ count: '1' }]);
+
+    const last = (await find(a, 'f'))!;
+    const alone = await write({ ...file, version: -1 }, await target(a, 'f'));
+    expect(alone.filter(({ status }) => status === 'rejected')).toMatchObject([{ reason: { code: 'CONFLICT' } }]);
+    expect(a.commits - commits).toBe(3);
+    expect(await subtransactions(database, last.content!.id + 1 + names.length)).toEqual([{ count: '31' }]);
+    expect(await faultsOf(a)).toEqual([]);
+  });
+
+  it('wait for what another node changes, and see it', async () => {
+    const [a, b, database] = await openTwo();
+    await makeDirectory(a, ['d']);
+    await makeFile(a, ['d', 'f'], inline('old'));
+    const [file, at] = [await target(a, 'd', 'f'), await place(a, 'd', 'new')];
+    const [row] = await server.query<{ id: string }>('SELECT id FROM content', database);
+    // A copy of another node has taken a reference to what is to be replaced.
+    const copying = await holding(database, `UPDATE content SET refs = refs + 1 WHERE id = ${row!.id}`);
+    const writes = Promise.all([a.replaceContent(file, inline('new'), {}), a.createFile(at, ROOT_OWNED, inline('x'), null)]);
+    await waiting(database, 1);
+    await copying.client.query('COMMIT');
+    await writes;
+    expect([await read(b, 'd', 'f'), await read(b, 'd', 'new')]).toEqual(['new', 'x']);
+    expect(await server.query(`SELECT refs FROM content WHERE id = ${row!.id}`, database)).toEqual([{ refs: '1' }]);
+
+    const overtaken = await target(a, 'd', 'f');
+    const changing = await holding(database, `UPDATE inode SET version = version + 1 WHERE id = ${overtaken.path.steps[2]!.id}`);
+    const overtaking = a.replaceContent(overtaken, inline('lost'), {});
+    overtaking.catch(() => undefined);
+    await waiting(database, 1);
+    await changing.client.query('COMMIT');
+    await expect(overtaking).rejects.toMatchObject({ code: 'CONFLICT' });
+
+    const [again, late] = [await target(a, 'd', 'f'), await place(a, 'd', 'late')];
+    await b.setAttributes(await target(b, 'd'), { mode: 0o700 });
+    const refused = [a.replaceContent(again, inline('late'), {}), a.createFile(late, ROOT_OWNED, inline('late'), null)];
+    for (const result of await Promise.allSettled(refused)) expect(result).toMatchObject({ reason: { code: 'CONFLICT' } });
+    expect([await read(b, 'd', 'f'), await find(b, 'd', 'late')]).toEqual(['new', undefined]);
   });
 });
 

@@ -40,6 +40,7 @@ import { ensurePrincipals } from './principal-rows';
 import { COLLECTABLE, CONTENTS, listStatement, READ_INLINE } from './read-statements';
 import { ReadLane } from './read-lane';
 import { Sessions, type TransactionClient } from './sessions';
+import { smallCreation, smallReplacement } from './small-writes';
 import { requireCopy, requireRemoval } from './tree-access';
 import { TREE_LOCK } from './tree-functions';
 import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
@@ -106,10 +107,9 @@ export class PostgresMetadataStore extends MetadataStore {
     contentType: string | null,
     guard?: CommitGuard,
   ): Promise<Inode> {
-    return this.made(
-      { op: 'createFile', at, attributes, ...ofContent(content), contentType, inodes: [lastOf(at.directory)] },
-      guard,
-    );
+    const small = smallCreation(at, attributes, content, contentType);
+    const inodes = [lastOf(at.directory)];
+    return this.made({ op: 'createFile', at, attributes, ...ofContent(content), contentType, inodes, small }, guard);
   }
 
   override createDirectory(at: NewName, attributes: NewAttributes, guard?: CommitGuard): Promise<Inode> {
@@ -126,7 +126,9 @@ export class PostgresMetadataStore extends MetadataStore {
     changes: AttributeChanges,
     guard?: CommitGuard,
   ): Promise<Inode> {
-    return this.made({ op: 'replaceContent', target, ...ofContent(content), changes, inodes: [lastOf(target.path)] }, guard);
+    const small = smallReplacement(target, content, changes);
+    const inodes = [lastOf(target.path)];
+    return this.made({ op: 'replaceContent', target, ...ofContent(content), changes, inodes, small }, guard);
   }
 
   override setAttributes(target: Target, changes: AttributeChanges, guard?: CommitGuard): Promise<Inode> {

@@ -1,8 +1,21 @@
-import { CallfsError } from '@callfs/core';
+import { CallfsError, type Inode } from '@callfs/core';
 import { expect, it } from 'vitest';
 import type { MetadataStore } from '../metadata-store';
 import type { Harness } from './metadata-store-suite';
-import { authorised, find, inline, makeDirectory, makeFile, namesIn, place, read, ROOT_OWNED, target } from './tree-builder';
+import {
+  authorised,
+  blob,
+  faultsOf,
+  find,
+  inline,
+  makeDirectory,
+  makeFile,
+  namesIn,
+  place,
+  read,
+  ROOT_OWNED,
+  target,
+} from './tree-builder';
 
 /** How each of many calls at once ended: `done` or the code of its error. */
 async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, number>> {
@@ -67,6 +80,67 @@ export function concurrencyCases({ open, reopen }: Harness): void {
     };
     await check(store);
     await check(await reopen(store));
+  });
+
+  it('makes many small writes at once, each with its own bytes, whatever their sizes and places', async () => {
+    const store = await open();
+    for (const path of [['d'], ['d', 'e']]) await makeDirectory(store, path);
+    const old = Array.from({ length: 20 }, (_, index) => `old${index}`);
+    for (const name of old) await store.createFile(await place(store, 'd', name), ROOT_OWNED, inline(name), 'text/old');
+    const expected = new Map<string, string>();
+    const writes: (() => Promise<Inode>)[] = [];
+    for (const [index, name] of old.entries()) {
+      const [file, text] = [await target(store, 'd', name), 'é'.repeat(index)];
+      const changes = index % 2 === 0 ? { contentType: index % 4 === 0 ? null : 'text/new' } : {};
+      writes.push(() => store.replaceContent(file, inline(text), changes));
+      expected.set(`d/${name}`, text);
+    }
+    for (const [index, directory] of [[], ['d'], ['d', 'e']].entries())
+      for (const name of ['new', 'Ünï', "it's", '"', '\\', '{}']) {
+        const [at, text] = [await place(store, ...directory, name), name.repeat(index)];
+        const attributes = { mode: 0o640 + index, uid: 7, gid: 8, ...(index === 0 ? {} : { mtimeNs: -5n, atimeNs: 1n << 60n }) };
+        writes.push(() => store.createFile(at, attributes, inline(text), 'text/new'));
+        expected.set([...directory, name].join('/'), text);
+      }
+    const inodes = await Promise.all(writes.map((write) => write()));
+    for (const [index, [path, text]] of [...expected].entries()) {
+      const names = path.split('/');
+      expect([path, await read(store, ...names)]).toEqual([path, text]);
+      expect(await find(store, ...names)).toEqual(inodes[index]);
+    }
+    expect(inodes.slice(0, 3)).toMatchObject([{ contentType: null }, { contentType: 'text/old' }, { contentType: 'text/new' }]);
+    expect(inodes.at(-1)).toMatchObject({
+      mode: 0o642,
+      uid: 7,
+      gid: 8,
+      mtimeNs: -5n,
+      atimeNs: 1n << 60n,
+      contentType: 'text/new',
+    });
+    const inlineBytes = [...expected.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    expect(await store.statistics()).toMatchObject({ files: 38, directories: 3, inlineBytes });
+    expect(await faultsOf(store)).toEqual([]);
+  });
+
+  it('makes each of many small writes by itself where one of them must be refused or replaces what is not alone or small', async () => {
+    const store = await open();
+    const names = Array.from({ length: 12 }, (_, index) => `f${index}`);
+    for (const name of names) await makeFile(store, [name], name === 'f3' ? blob() : inline(name));
+    const { content } = (await find(store, 'f2'))!;
+    await store.createFile(await place(store, 'copy'), ROOT_OWNED, { copyOf: content!.id }, null);
+    const stale = await target(store, 'f1');
+    await store.replaceContent(stale, inline('meanwhile'), {});
+    const files = new Map([['f1', stale]]);
+    for (const name of names) if (name !== 'f1') files.set(name, await target(store, name));
+    const at = await place(store, 'f0');
+    const calls = [...files].map(([name, file]) => store.replaceContent(file, inline(`new ${name}`), {}));
+    calls.push(store.createFile(at, ROOT_OWNED, inline('x'), null));
+    expect(await outcomes(calls)).toEqual({ done: 11, CONFLICT: 2 });
+    expect(await read(store, 'f1')).toBe('meanwhile');
+    expect(await read(store, 'copy')).toBe('f2');
+    for (const name of names) if (name !== 'f1') expect(await read(store, name)).toBe(`new ${name}`);
+    expect(await store.statistics()).toMatchObject({ files: 13, blobBytes: 0 });
+    expect(await faultsOf(store)).toEqual([]);
   });
 
   it('counts a directory right that many change at once', async () => {

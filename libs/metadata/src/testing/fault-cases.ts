@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { newStorageKey, nowNs } from '@callfs/core';
 import { expect, it } from 'vitest';
 import type { MetadataStore } from '../metadata-store';
-import type { MetadataFault, VerifyOptions } from '../verification/metadata-fault';
+import type { MetadataFault } from '../verification/metadata-fault';
 import type { Harness } from './metadata-store-suite';
-import { blob, find, inline, makeDirectory, makeFile, namesIn, place, read, ROOT_OWNED, target } from './tree-builder';
+import { blob, faultsOf, find, inline, makeDirectory, makeFile, namesIn, place, read, ROOT_OWNED, target } from './tree-builder';
 
 /** The numbers of what `build` made. */
 interface Built {
@@ -235,12 +235,6 @@ const ROWS: readonly Row[] = [
 
 /** What may be wrong, how it is found, and what becomes of it. */
 export function faultCases({ open, corrupt }: Harness): void {
-  const faultsOf = async (store: MetadataStore, options?: VerifyOptions) => {
-    const faults: MetadataFault[] = [];
-    for await (const fault of store.verify(options)) faults.push(fault);
-    return faults;
-  };
-
   const build = async (store: MetadataStore): Promise<Built> => {
     const { id: d } = await makeDirectory(store, ['d']);
     const { id: sub } = await makeDirectory(store, ['d', 'sub']);

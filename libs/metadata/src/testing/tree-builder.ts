@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { newStorageKey, type Inode } from '@callfs/core';
 import type { AuthorisedPath, MetadataStore, NewAttributes, NewContent, NewName, Target } from '../metadata-store';
+import type { MetadataFault, VerifyOptions } from '../verification/metadata-fault';
 
 export const ROOT_OWNED: NewAttributes = { mode: 0o644, uid: 0, gid: 0 };
 export const DIRECTORY: NewAttributes = { mode: 0o755, uid: 0, gid: 0 };
@@ -66,4 +67,11 @@ export async function namesIn(store: MetadataStore, ...directory: string[]): Pro
   const inode = await find(store, ...directory);
   const entries = await store.list({ directory: inode!.id, sort: 'name', order: 'asc', limit: 1000 });
   return entries.map(({ name }) => name);
+}
+
+/** All that `verify` finds. */
+export async function faultsOf(store: MetadataStore, options?: VerifyOptions): Promise<MetadataFault[]> {
+  const faults: MetadataFault[] = [];
+  for await (const fault of store.verify(options)) faults.push(fault);
+  return faults;
 }
