@@ -21,8 +21,8 @@ export interface AuditFilter {
 }
 
 const COLUMNS = 13;
-/** Rows of one statement: few statements, each the same every time. */
-const ROWS = 32;
+/** Rows of one statement, in falling order: few statements for any number of rows, and few that differ. */
+const ROWS = [32, 16, 8, 4, 2, 1];
 
 const SELECT = `SELECT at_ms AS "atMs", instance_id AS "instanceId", seq, user_name AS "user", key_id AS "keyId", operation, path,
   target, address, status, code, request_id AS "requestId", detail FROM audit`;
@@ -38,8 +38,8 @@ export class AuditRows {
   async append(entries: readonly StoredEntry[]): Promise<void> {
     const statements: TableStatement[] = [];
     let from = 0;
-    for (; from + ROWS <= entries.length; from += ROWS) statements.push(insert(entries.slice(from, from + ROWS)));
-    for (const entry of entries.slice(from)) statements.push(insert([entry]));
+    for (const rows of ROWS)
+      for (; from + rows <= entries.length; from += rows) statements.push(insert(entries.slice(from, from + rows)));
     await this.store.tables.transaction('audit', statements);
   }
 
