@@ -204,6 +204,16 @@ describe('small writes', () => {
     expect(await faultsOf(a)).toEqual([]);
   });
 
+  it('go in batches of bounded size', async () => {
+    const [a] = await openTwo();
+    const at = { directory: await authorised(a), missing: [] };
+    const [commits, mebibyte] = [a.commits, 'x'.repeat(2 ** 20)];
+    const names = Array.from({ length: 12 }, (_, index) => `f${index}`);
+    await Promise.all(names.map((name) => a.createFile({ ...at, name }, ROOT_OWNED, inline(mebibyte), null)));
+    expect(a.commits - commits).toBe(3);
+    for (const name of names) expect(await read(a, name)).toBe(mebibyte);
+  });
+
   it('wait for what another node changes, and see it', async () => {
     const [a, b, database] = await openTwo();
     await makeDirectory(a, ['d']);

@@ -35,6 +35,8 @@ interface Outcomes {
 /** More subtransactions than this are slow for everybody (PostgreSQL keeps 64 of each connection in memory). */
 const SUBTRANSACTIONS_MAX = 60;
 const BATCH_MAX = 240;
+/** Contents of up to 1 MiB may be kept inline; those of a batch are in memory twice, here and there. */
+const BATCH_BYTES = 4 * 2 ** 20;
 const COMMIT = { name: 'callfs_commit', text: 'SELECT callfs_commit($1, $2, $3, $4) AS results' };
 const COMMIT_SMALL = { name: 'callfs_commit_small', text: 'SELECT callfs_commit_small($1, $2, $3, $4, $5) AS outcomes' };
 
@@ -75,9 +77,12 @@ export class CommitLane {
   private take(): Pending[] {
     if (this.waiting[0]?.way === 'exclusive') return this.waiting.splice(0, 1);
     let subtransactions = 0;
-    const end = this.waiting.findIndex(({ way }, index) => {
+    let bytes = 0;
+    const end = this.waiting.findIndex(({ way, change }, index) => {
       if (way === 'each') subtransactions++;
-      return way === 'exclusive' || index === BATCH_MAX || subtransactions > SUBTRANSACTIONS_MAX;
+      bytes += change.bytes?.length ?? 0;
+      const isFull = index === BATCH_MAX || subtransactions > SUBTRANSACTIONS_MAX || (index > 0 && bytes > BATCH_BYTES);
+      return way === 'exclusive' || isFull;
     });
     return this.waiting.splice(0, end === -1 ? this.waiting.length : end);
   }
@@ -89,8 +94,9 @@ export class CommitLane {
       const { small, results } = await this.send(together, others);
       this.commits++;
       others.forEach((pending, index) => this.settle(pending, results[index]));
-      for (const inode of small?.flat() ?? []) together[inode.n]?.resolve(inodeOf(inode));
-      if (!small) this.again(together, 'each');
+      if (!small) return this.again(together, 'each');
+      const made = new Map(small.flat().map((inode) => [inode.n, { inode }]));
+      together.forEach((pending, n) => this.settle(pending, made.get(n)));
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
