@@ -15,6 +15,7 @@ export {
 export { patience } from './patience';
 export { unlessAborted } from './unless-aborted';
 export { isStorageKey, newStorageKey, type StorageKey } from './storage-key';
+export { THREAD_MEMORY } from './thread-memory';
 export { formatRfc3339, msToNs, nowNs, nsToMs, parseEpochSeconds, parseRfc3339, type EpochNs } from './timestamp';
 export {
   EXECUTE,

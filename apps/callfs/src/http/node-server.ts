@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
+import { connectionsOpen } from '../memory/heap-growth';
 import type { ClientError } from './client-error';
 import type { HttpFront } from './front';
 import { HEADERS_MAX_BYTES } from './front';
@@ -59,7 +60,11 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
   server.on('timeout', (socket: Socket) => ifStillSilent(socket, () => front.silent(socket)));
   const note = (socket: Socket): void => {
     connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
+    connectionsOpen(connections.size);
+    socket.once('close', () => {
+      connections.delete(socket);
+      connectionsOpen(connections.size);
+    });
     noteAddress(socket);
   };
   server.on('connection', note);

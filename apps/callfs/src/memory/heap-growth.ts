@@ -1,7 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 
-/** By so much the heap may grow before all of its garbage is collected. */
+/** By so much the heap may grow before all of its garbage is collected: in general, and with many connections open. */
 const GROWTH_PERCENT = 60;
+const GROWTH_IN_CROWD_PERCENT = 25;
+/** So many connections are many; and they are until half of them have gone. */
+const CROWD = 256;
+
+let isCrowded = false;
 
 /**
  * Makes V8 collect garbage before the heap has doubled, as it does of itself: what a thousand downloads leave behind took up
@@ -10,5 +15,19 @@ const GROWTH_PERCENT = 60;
  * a running process.
  */
 export function collectEarly(): void {
-  setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
+  setGrowth(GROWTH_PERCENT);
+}
+
+/**
+ * To be told how many connections are open whenever that changes. What many of them are in the middle of outlives the
+ * collections of young objects, and fills the heap with garbage while its memory is needed for their blocks.
+ */
+export function connectionsOpen(count: number): void {
+  if (count >= CROWD === isCrowded || (isCrowded && count > CROWD / 2)) return;
+  isCrowded = !isCrowded;
+  setGrowth(isCrowded ? GROWTH_IN_CROWD_PERCENT : GROWTH_PERCENT);
+}
+
+function setGrowth(percent: number): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { CallfsError, type DirectoryEntry } from '@callfs/core';
+import { CallfsError, THREAD_MEMORY, type DirectoryEntry } from '@callfs/core';
 import type { ListQuery } from '../metadata-store';
 import { fromWire } from './sqlite-errors';
 import type { WireError } from './writer-messages';
@@ -46,7 +46,10 @@ export class Lister {
   }
 
   private spawn(): Worker {
-    const worker = new Worker(join(__dirname, 'lister-thread.js'), { workerData: this.path });
+    const worker = new Worker(join(__dirname, 'lister-thread.js'), {
+      workerData: this.path,
+      resourceLimits: THREAD_MEMORY,
+    });
     let cause: unknown;
     worker.on('message', (reply: ListReply) => {
       const pending = this.pending.shift();

@@ -9,6 +9,7 @@ import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
 import { DatabaseClaim } from './database-claim';
 import { Lister } from './lister';
+import { PAGE_CACHE } from './page-cache';
 import { SqliteMetadataStore } from './sqlite-metadata-store';
 import { TreeCache, type CacheSizes } from './tree-cache';
 import { Verifier } from './verifier';
@@ -84,7 +85,7 @@ async function open(path: string): Promise<DataSource> {
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = FULL');
       database.pragma('busy_timeout = 5000');
-      database.pragma('cache_size = -32768');
+      database.pragma(PAGE_CACHE);
     },
   });
   // Made by us, so that the files SQLite puts beside it are nobody else's to read either.

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { CallfsError } from '@callfs/core';
+import { CallfsError, THREAD_MEMORY } from '@callfs/core';
 import type { Change } from './changed';
 import { fromWire } from './sqlite-errors';
 import type { WriteReply, WriterData, WriteRequest, WriterReady } from './writer-messages';
@@ -100,7 +100,10 @@ export class WriterClient {
   }
 
   private spawn(): Worker {
-    const worker = new Worker(join(__dirname, 'writer-thread.js'), { workerData: this.data });
+    const worker = new Worker(join(__dirname, 'writer-thread.js'), {
+      workerData: this.data,
+      resourceLimits: THREAD_MEMORY,
+    });
     let cause: unknown;
     worker.on('message', (message: WriteReply | WriterReady) => {
       if ('results' in message) this.settle(message);

@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import { ContentRows } from './content-rows';
 import { FenceRows } from './fence-rows';
 import { GroupCommit } from './group-commit';
+import { PAGE_CACHE } from './page-cache';
 import { toWire } from './sqlite-errors';
 import { Statements } from './statement-cache';
 import { Totals } from './totals';
@@ -25,7 +26,7 @@ function open({ path, durability, collectGraceMs }: WriterData): GroupCommit {
   database.pragma('journal_mode = WAL');
   database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
   database.pragma('temp_store = MEMORY');
-  database.pragma('cache_size = -32768');
+  database.pragma(PAGE_CACHE);
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   const sql = new Statements(database);
   const totals = new Totals(sql);

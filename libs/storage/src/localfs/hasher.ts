@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { StorageKey } from '@callfs/core';
+import { THREAD_MEMORY, type StorageKey } from '@callfs/core';
 import type { EndedSums } from '../content-sums';
 import { storageFailure } from './localfs-errors';
 
@@ -76,7 +76,7 @@ export class Hasher {
   }
 
   private spawn(): Worker {
-    const worker = new Worker(join(__dirname, 'hasher-thread.js'));
+    const worker = new Worker(join(__dirname, 'hasher-thread.js'), { resourceLimits: THREAD_MEMORY });
     let cause: unknown;
     worker.on('message', (reply: HasherReply) => {
       this.pending.shift()?.resolve(reply);
