@@ -19,12 +19,14 @@ export function collectEarly(): void {
 }
 
 /**
- * To be told how many connections are open whenever that changes. What many of them are in the middle of outlives the
- * collections of young objects, and fills the heap with garbage while its memory is needed for their blocks.
+ * To be told how many connections are open whenever that changes (over TLS each counts twice). What many of them are in the
+ * middle of outlives the collections of young objects, and fills the heap with garbage while its memory is needed for their
+ * blocks.
  */
 export function connectionsOpen(count: number): void {
-  if (count >= CROWD === isCrowded || (isCrowded && count > CROWD / 2)) return;
-  isCrowded = !isCrowded;
+  const isCrowd = isCrowded ? count > CROWD / 2 : count >= CROWD;
+  if (isCrowd === isCrowded) return;
+  isCrowded = isCrowd;
   setGrowth(isCrowded ? GROWTH_IN_CROWD_PERCENT : GROWTH_PERCENT);
 }
 

@@ -42,7 +42,7 @@ import { ReadLane } from './read-lane';
 import { Sessions, type TransactionClient } from './sessions';
 import { smallCreation, smallReplacement } from './small-writes';
 import { requireCopy, requireRemoval } from './tree-access';
-import { TREE_LOCK } from './tree-functions';
+import { NOW_NS, TREE_LOCK } from './tree-functions';
 import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
 
 const EXCLUSIVE = `SELECT pg_advisory_xact_lock(${TREE_LOCK})`;
@@ -230,7 +230,7 @@ export class PostgresMetadataStore extends MetadataStore {
     return this.alone('condemn', undefined, (client) =>
       client.rows<Replica>(
         `INSERT INTO collect (backend, instance_id, key, not_before)
-         SELECT b."backend", b."instanceId", b."key", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000
+         SELECT b."backend", b."instanceId", b."key", ${NOW_NS}
          FROM jsonb_to_recordset($1) AS b ("backend" TEXT, "instanceId" TEXT, "key" TEXT) WHERE ${held.join(' AND ')}
          ON CONFLICT DO NOTHING RETURNING backend, instance_id AS "instanceId", key`,
         json(blobs),
@@ -389,9 +389,7 @@ async function located(client: TransactionClient, target: Target): Promise<{ id:
 }
 
 async function timeOf(client: TransactionClient): Promise<string> {
-  const [row] = await client.rows<{ now: string }>(
-    'SELECT ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000)::text AS now',
-  );
+  const [row] = await client.rows<{ now: string }>(`SELECT (${NOW_NS})::text AS now`);
   return row?.now ?? '0';
 }
 

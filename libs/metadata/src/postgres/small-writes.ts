@@ -15,6 +15,7 @@ export interface SmallWrite {
   /** The directory that has the name. */
   readonly directory: AuthorisedPath;
   readonly content: NewContent & { readonly data: Buffer };
+  /** What the statements take of it besides. */
   readonly row: Readonly<Record<string, unknown>>;
   readonly isNew: boolean;
 }

@@ -23,6 +23,11 @@ export const TREE_LOCK = 4_850_116_273_001;
 /** Held while the schema is brought up to date. */
 export const MIGRATION_LOCK = 4_850_116_273_002;
 
+/** The time in nanoseconds, by the clock of PostgreSQL, which all nodes share. */
+export const NOW_NS = '(extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000';
+/** Classes of SQLSTATEs that say nothing of a change: the whole batch fails with them. */
+export const FAILURES = `'40', '53', '57', '58', 'XX'`;
+
 /** An inode with its content as `InodeRow` has it. */
 export const INODE_COLUMNS = `i.id, i.type, i.mode, i.uid, i.gid, i.size, i.nlink,
   i.atime_ns::text AS atime, i.mtime_ns::text AS mtime, i.ctime_ns::text AS ctime,
@@ -151,7 +156,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   // Gives references back: the last one deletes inline bytes and leaves blobs to the collector, after its grace.
   `CREATE OR REPLACE FUNCTION callfs_release(contents BIGINT[], grace_ns BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
   DECLARE
-    due BIGINT := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000 + grace_ns;
+    due BIGINT := ${NOW_NS} + grace_ns;
     gone RECORD;
   BEGIN
     -- One is planned once; for many it depends on how many.
@@ -316,7 +321,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
   // One change; the inode that it made or changed, if any.
   `CREATE OR REPLACE FUNCTION callfs_change(op JSONB, bytes BYTEA) RETURNS BIGINT LANGUAGE plpgsql AS $$
   DECLARE
-    now BIGINT := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000;
+    now BIGINT := ${NOW_NS};
     grace_ns BIGINT := coalesce((op->>'graceNs')::bigint, 0);
     found inode;
     parent BIGINT;
@@ -425,7 +430,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
         results := results || jsonb_build_array(jsonb_build_object('inode', callfs_inode(made)));
       EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, reason = MESSAGE_TEXT;
-        IF left(state, 2) IN ('40', '53', '57', '58', 'XX') THEN RAISE; END IF;
+        IF left(state, 2) IN (${FAILURES}) THEN RAISE; END IF;
         results := results || jsonb_build_array(jsonb_build_object('state', state, 'reason', reason));
       END;
     END LOOP;
