@@ -1,5 +1,5 @@
 import { openPostgresStore, type PostgresMetadataStore } from '@callfs/metadata';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres';
 import { metadataStoreSuite } from '../src/testing/metadata-store-suite';
 
@@ -15,16 +15,18 @@ async function open(database: string, collectGraceMs = 0): Promise<PostgresMetad
 }
 
 beforeAll(async () => {
-  // What is lost when the power fails is another file's concern.
-  server = await PostgresServer.start({ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' });
+  // What is lost when the power fails is another file's concern. The connections are enough for the stores of one test.
+  const unsafe = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+  server = await PostgresServer.start({ ...unsafe, max_connections: '30' });
   template = await server.createDatabase();
   await (await openPostgresStore({ dsn: server.dsn(template) })).close();
 });
 
-afterAll(async () => {
+afterEach(async () => {
   await Promise.all([...opened.values()].map(({ store }) => store.close()));
-  await server.stop();
+  opened.clear();
 });
+afterAll(() => server.stop());
 
 metadataStoreSuite('postgres', {
   open: async ({ collectGraceMs } = {}) => open(await server.createDatabase(template), collectGraceMs),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { openSqliteStore, type SqliteMetadataStore } from '@callfs/metadata';
-import { afterAll } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 import { metadataStoreSuite } from '../src/testing/metadata-store-suite';
 
 const root = mkdtempSync(join(tmpdir(), 'callfs-metadata-'));
@@ -16,10 +16,11 @@ async function open(path: string, collectGraceMs = 0): Promise<SqliteMetadataSto
   return store;
 }
 
-afterAll(async () => {
+afterEach(async () => {
   await Promise.all([...opened.values()].map(({ store }) => store.close()));
-  rmSync(root, { recursive: true });
+  opened.clear();
 });
+afterAll(() => rmSync(root, { recursive: true }));
 
 metadataStoreSuite('sqlite', {
   open: ({ collectGraceMs } = {}) => open(join(root, `${++count}.db`), collectGraceMs),

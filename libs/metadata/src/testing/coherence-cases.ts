@@ -117,6 +117,7 @@ export function coherenceCases({ open, reopen }: Harness): void {
         const again = await reopen(store);
         expect(await contentsOf(again, [])).toEqual(sorted);
         expect(await again.statistics()).toMatchObject({ directories: count(sorted, true), files: count(sorted, false) });
+        await again.close();
       }),
       { numRuns: 12 },
     );

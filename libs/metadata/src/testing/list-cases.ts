@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { DirectoryEntry, FileType } from '@callfs/core';
 import type { ListPosition, ListQuery, MetadataStore } from '../metadata-store';
 import type { Harness } from './metadata-store-suite';
@@ -79,7 +79,7 @@ export function listCases({ open }: Harness): void {
     let store: MetadataStore;
     let directory: number;
     const names = Array.from({ length: 60 }, (_, index) => `f${(index * 7919) % 60}`);
-    beforeAll(async () => {
+    beforeEach(async () => {
       store = await open();
       directory = (await makeDirectory(store, ['d'])).id;
       const at = { directory: await authorised(store, 'd'), missing: [] };

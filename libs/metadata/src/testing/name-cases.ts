@@ -59,6 +59,7 @@ export function nameCases({ open, reopen }: Harness): void {
           after = { name: page[6]!.name };
         }
         expect(seen).toEqual([...names].sort(byBytes));
+        await store.close();
       }),
       { numRuns: 5 },
     );
