@@ -208,8 +208,13 @@ describe('NDJSON', () => {
     const page = await root.list(dir);
     expect([names(page).length, typeof page.json.next_cursor]).toEqual([1_000, 'string']);
     expect((await pageThrough(dir, { limit: 700 })).length).toBe(2_100);
-    const streamed = (await root.list(dir, {}, accept)).text.trimEnd().split('\n');
-    expect(streamed.map((line) => (JSON.parse(line) as Entry).name)).toEqual(files);
+    const streamed = async (query: Record<string, string>) => {
+      const lines = (await root.list(dir, query, accept)).text.trimEnd().split('\n');
+      return lines.map((line) => (JSON.parse(line) as Entry).name);
+    };
+    expect(await streamed({})).toEqual(files);
+    expect(await streamed({ sort: 'size' })).toEqual(files);
+    expect(await streamed({ order: 'desc' })).toEqual(files.toReversed());
   });
 
   it('ends after "limit" entries, goes on behind a cursor, and refuses bad ones of both', async () => {

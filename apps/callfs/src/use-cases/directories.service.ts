@@ -12,12 +12,10 @@ import { parentNotADirectory } from './parent-errors';
 import { asExisting, PathResolver } from './path-resolver';
 import type { WriteOutcome } from './write-outcome';
 
-/** As many entries are read at a time: small enough that nobody else waits for it, large enough to cost little. */
+/** As many entries are read at a time where others do the reading: one sort, or one way to the database, for all of them. */
 const PAGE = 1000;
-/** The first, and those while others are at work: what waits for its turn waits for one of them. */
-const SHORT_PAGE = 200;
-/** When a turn of the event loop came so much later, others had theirs in between. */
-const COMPANY_MS = 1;
+/** As many are handed on in a turn of the event loop, which others wait for; and read, where reading takes the turn itself. */
+const PIECE = 200;
 
 export interface DirectoryOrder {
   readonly sort: SortKey;
@@ -64,18 +62,18 @@ export class DirectoriesService {
     return found;
   }
 
-  /** The entries of what `open` found, a page at a time, beginning behind `after`. */
+  /** The entries of what `open` found, a piece at a time, beginning behind `after`. */
   async *pages(directory: Existing, order: DirectoryOrder = BY_NAME, after?: ListPosition): AsyncGenerator<DirectoryEntry[]> {
-    let position = after;
-    for (let limit = SHORT_PAGE; ;) {
+    const limit = this.store.resolveNow && order.sort === 'name' ? PIECE : PAGE;
+    for (let position = after; ;) {
       const page = await this.store.list({ directory: directory.inode.id, ...order, limit, after: position });
-      if (page.length > 0) yield page;
+      for (let from = 0; from < page.length; from += PIECE) {
+        yield page.slice(from, from + PIECE);
+        await turn();
+      }
       const last = page[page.length - 1];
       if (!last || page.length < limit) return;
       position = positionOf(last, order.sort);
-      const leftMs = performance.now();
-      await turn(); // Embedded, a page is read without waiting for anything: let others in between.
-      limit = performance.now() - leftMs > COMPANY_MS ? SHORT_PAGE : PAGE;
     }
   }
 
