@@ -16,7 +16,7 @@ export interface ClusterOptions {
 export class TestCluster {
   private constructor(
     readonly postgres: PostgresServer,
-    private readonly database: string,
+    readonly database: string,
     readonly redis: RedisServer,
     readonly nodes: readonly TestServer[],
     private readonly ways: readonly FaultProxy[],

@@ -7,7 +7,8 @@ const BATCH = 500;
 
 /**
  * Puts right what a crash left behind, before the first request: of every blob whose write had not been settled, the
- * metadata knows whether its commit came through. If it did, the blob is settled; if not, it never happened.
+ * metadata knows whether its commit came through. If it did, the blob is settled; if not, it is condemned before it is
+ * removed: a commit that was sent by the process that died, and waits in the database, is made before that or refused.
  */
 @Injectable()
 export class Recovery implements OnModuleInit {
@@ -34,9 +35,13 @@ export class Recovery implements OnModuleInit {
 
   private async judge(provider: StorageProvider, keys: readonly StorageKey[]): Promise<void> {
     if (keys.length === 0) return;
-    const known = await this.store.knownKeys(provider.name, provider.isShared ? '' : this.instanceId, keys);
-    for (const key of keys) await (known.has(key) ? provider.settle?.(key) : provider.delete(key));
-    const { size: kept } = known;
-    this.logger.log(`after an unclean stop: kept ${kept} committed blobs, removed ${keys.length - kept} uncommitted ones`);
+    const instanceId = provider.isShared ? '' : this.instanceId;
+    const known = await this.store.knownKeys(provider.name, instanceId, keys);
+    const unknown = keys.filter((key) => !known.has(key)).map((key) => ({ backend: provider.name, instanceId, key }));
+    const removable = unknown.length > 0 ? await this.store.condemn(unknown) : [];
+    const condemned = new Set(removable.map(({ key }) => key));
+    for (const key of keys) await (condemned.has(key) ? provider.delete(key) : provider.settle?.(key));
+    const { size: removed } = condemned;
+    this.logger.log(`after an unclean stop: kept ${keys.length - removed} committed blobs, removed ${removed} uncommitted ones`);
   }
 }

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Client } from 'pg';
+import { TREE_LOCK } from '../../libs/metadata/src/postgres/tree-functions';
+import { TestCluster } from '../support/cluster';
+import { must } from '../support/fixture';
+import { patternBytes } from '../support/random';
+import { storedFiles } from '../support/storage-root';
+
+/** Nothing gives up waiting for PostgreSQL, on however busy a machine. */
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start({ nodes: 2, config: { server: { metadata_op_timeout: '60s' } } });
+});
+afterAll(() => cluster?.stop());
+
+/** Statements that wait for the lock of the tree, in the order in which they came. */
+const waiting = async () => {
+  const sql = `SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND NOT granted ORDER BY waitstart`;
+  return (await cluster.query<{ mode: string }>(sql)).map(({ mode }) => mode);
+};
+
+it('C4, P9: a commit that PostgreSQL makes only after its node was killed and has started again has its bytes', async () => {
+  const node = cluster.node(1);
+  const [before, after] = [patternBytes(1, 300_000), patternBytes(2, 300_000)];
+  await must(node.client().put('/file', before));
+  const held = new Client({ connectionString: cluster.postgres.dsn(cluster.database) });
+  await held.connect();
+  await held.query(`SELECT pg_advisory_lock(${TREE_LOCK})`);
+  const unanswered = expect(node.client().put('/file', after)).rejects.toThrow();
+  await expect.poll(waiting, { timeout: 60_000 }).toEqual(['ShareLock']);
+  await node.kill();
+  await unanswered;
+  // With the lease of that run the next one would raise its fence, and wait for what was sent under it.
+  await cluster.redis.client().flushall();
+
+  let hasStarted = false;
+  const started = node.start().then(() => (hasStarted = true));
+  await expect.poll(async () => hasStarted || (await waiting()).length > 1, { timeout: 60_000 }).toBe(true);
+  await held.end();
+  await started;
+
+  await expect.poll(waiting).toEqual([]);
+  expect((await must(cluster.node(2).client().get('/file'))).body.equals(after)).toBe(true);
+  const { text } = await must(node.client().request('GET', '/v1/admin/fsck?verify_content=true'));
+  expect(text).not.toContain('"event":"finding"');
+  expect((await storedFiles(node.dataDir)).staging).toEqual([]);
+});
