@@ -287,6 +287,24 @@ describe('before there is a socket', () => {
     }
   });
 
+  it('waits for no answer that is still due: what came before is answered, and the connection closed', async () => {
+    await must(root.put(`${base}/f`, 'before'));
+    const ask = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': 13 };
+    const hasty = rawRequest('GET', `/v1/files/ws${base}/f`, { ...ask, 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==' });
+    const authorised = { Authorization: `Bearer ${ROOT_KEY}` };
+    for (const [first, status] of [
+      [rawRequest('GET', fileTarget(`${base}/f`), authorised), 200],
+      [rawRequest('GET', `${fileTarget(`${base}/f`)}?follow=true`, authorised), 200],
+      [rawRequest('PUT', fileTarget(`${base}/g`), { ...authorised, 'Content-Length': 3 }, 'put'), 201],
+      [rawRequest('GET', fileTarget(`${base}/f`)), 401],
+    ] as const) {
+      const { responses, closed } = await rawExchange(server, first + hasty, { untilClose: true });
+      expect(responses.map((response) => response.status)).toEqual([status, 400]);
+      expect([closed, JSON.parse(responses[1]?.body.toString() ?? '')]).toMatchObject([true, { code: 'INVALID_REQUEST' }]);
+    }
+    expect((await root.get(`${base}/g`)).text).toBe('put');
+  });
+
   it('is an ordinary path without the upgrade, and ignores other upgrades with their bodies', async () => {
     await must(alice.put('/home/alice/x', 'ordinary'));
     await must(root.put('/ws/x', 'below ws'));

@@ -37,6 +37,10 @@ it.each([
   ['NUL in a header', `GET /v1/files/a HTTP/1.1\r\nHost: x\r\n${AUTHORIZATION}X-A: \0\r\n\r\n`],
   ['no Host', `GET /v1/files/a HTTP/1.1\r\n${AUTHORIZATION}\r\n`],
   ['two Hosts', `GET /v1/files/a HTTP/1.1\r\nHost: x\r\nHost: y\r\n${AUTHORIZATION}\r\n`],
+  [
+    'a transfer coding in HTTP/1.0',
+    `PUT /v1/files/a HTTP/1.0\r\nConnection: keep-alive\r\n${AUTHORIZATION}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+  ],
   ['a chunk size 0x10', rawRequest('PUT', '/v1/files/a', CHUNKED, '0x10\r\n0123456789abcdef\r\n0\r\n\r\n')],
   ['a chunk size -1', rawRequest('PUT', '/v1/files/a', CHUNKED, '-1\r\na\r\n0\r\n\r\n')],
   ['a chunk that is longer than its size', rawRequest('PUT', '/v1/files/a', CHUNKED, '3\r\nabcd\r\n0\r\n\r\n')],
@@ -85,6 +89,16 @@ it.each(['PROPFIND', 'TRACE', 'MKCOL', 'COPY', 'LOCK', 'SEARCH', 'M-SEARCH', 'PU
 it('answers CONNECT with 405', async () => {
   const answer = await ask(shell, 'CONNECT', 'example.org:443', auth);
   expect([answer.status, answer.json.code]).toEqual([405, 'METHOD_NOT_ALLOWED']);
+});
+
+it('answers what was sent before a CONNECT first', async () => {
+  const requests = rawRequest('GET', '/v1/files/a', auth) + rawRequest('CONNECT', 'example.org:443');
+  const { responses, closed } = await rawExchange(shell, requests, { untilClose: true });
+  expect(responses.map(({ status, body }) => [status, body.toString().slice(0, 7)])).toEqual([
+    [200, 'path=/a'],
+    [405, '{"code"'],
+  ]);
+  expect(closed).toBe(true);
 });
 
 it.each(['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override'])('ignores %s', async (name) => {

@@ -47,7 +47,7 @@ export function answerClientError(error: ClientError, socket: Socket, settings: 
 }
 
 /** Answers a connection on which no request is under way, and closes it. */
-export function refuseConnection(socket: Socket, problem: CallfsError, settings: ExchangeSettings): Refusal {
+function refuseConnection(socket: Socket, problem: CallfsError, settings: ExchangeSettings): Refusal {
   const requestId = newRequestId();
   const { status, body, headers } = errorAnswer(problem, requestId);
   const text = JSON.stringify(body);

@@ -84,6 +84,12 @@ export class Exchange {
     return exchange === undefined || exchange.response.writableFinished ? undefined : exchange;
   }
 
+  /** Whether Node has not let go yet of an answer on this connection, which may be written already. */
+  static isAnsweredOn(socket: Socket): boolean {
+    const response = (socket as Attached)[EXCHANGE]?.response;
+    return response !== undefined && (response.socket !== null || !response.writableFinished);
+  }
+
   /** Whether any request has come over this connection. */
   static hasBegun(socket: Socket): boolean {
     return (socket as Attached)[EXCHANGE] !== undefined;

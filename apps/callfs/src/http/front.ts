@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { CallfsError } from '@callfs/core';
-import { answerClientError, refuseConnection, unknownMethod, type ClientError } from './client-error';
+import { answerClientError, unknownMethod, type ClientError } from './client-error';
 import { writeError } from './error-response';
 import { onSilence } from './idle-timeout';
 import { Exchange, type ExchangeSettings } from './exchange';
@@ -102,13 +102,6 @@ export class HttpFront {
     if (!Exchange.hasBegun(socket) && socket.bytesRead > 0) this.reject(headTimeout(), socket);
     else onSilence(socket);
   }
-
-  /** `CONNECT` asks for a tunnel, which Node hands over as a bare socket; there is none to be had here. */
-  connect(socket: Socket): void {
-    socket.on('error', () => socket.destroy());
-    socket.resume();
-    this.observer?.refused(refuseConnection(socket, unknownMethod(), this.settings));
-  }
 }
 
 /** What Node reports when a head does not end in time. */
@@ -117,6 +110,8 @@ function headTimeout(): ClientError {
 }
 
 function refusal(request: IncomingMessage, url: string, path: string): CallfsError | undefined {
+  // Its target is no path, and there is no tunnel to be had here.
+  if (request.method === 'CONNECT') return unknownMethod();
   if (url.length > URL_MAX_BYTES) return new CallfsError('URI_TOO_LONG', 'The URL is longer than 16 KiB.');
   if (headerBytes(request.rawHeaders) > HEADERS_MAX_BYTES) {
     return new CallfsError('HEADERS_TOO_LARGE', 'The headers are larger than 16 KiB.');
@@ -126,6 +121,11 @@ function refusal(request: IncomingMessage, url: string, path: string): CallfsErr
   if (url.includes('#'))
     return new CallfsError('INVALID_REQUEST', 'A URL is sent without its fragment; write "#" in a name as "%23".');
   if (path.charCodeAt(0) !== 0x2f) return new CallfsError('INVALID_REQUEST', 'The request target is not a path.');
+  if ((request as SocketRequest).isHasty)
+    return new CallfsError(
+      'INVALID_REQUEST',
+      'A connection becomes a WebSocket once all before is answered. Ask on one of its own.',
+    );
   return undefined;
 }
 

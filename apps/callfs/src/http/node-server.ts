@@ -56,7 +56,6 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
     front.accept(request, responseTo(request, socket, head), false),
   );
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
-  server.on('connect', (_request, socket) => front.connect(socket as Socket));
   server.on('timeout', (socket: Socket) => ifStillSilent(socket, () => front.silent(socket)));
   const note = (socket: Socket): void => {
     connections.add(socket);

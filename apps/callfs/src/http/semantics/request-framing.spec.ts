@@ -21,6 +21,10 @@ it('lets HTTP/1.0 go without a Host', () => {
   expect(framingFault(['Host', 'a', 'Host', 'b'], '1.0')).toBe('there is more than one Host header');
 });
 
+it('H10 knows no transfer coding in HTTP/1.0', () => {
+  expect(framingFault(['Transfer-Encoding', 'chunked'], '1.0')).toBe('HTTP/1.0 has no Transfer-Encoding');
+});
+
 it.each(['2.0', '0.9', '1.2', '3.0'])('H10 refuses what says that it is HTTP/%s', (version) => {
   expect(framingFault(['Host', 'a'], version)).toBe('its version is not HTTP/1.1');
 });

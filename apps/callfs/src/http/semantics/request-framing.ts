@@ -2,7 +2,8 @@
  * What makes a request ambiguous although Node's parser (llhttp 9) lets it through, in words for the caller;
  * `undefined` when it is sound. Such a request is answered 400 and its connection closed, since another reader on the
  * way may have understood it differently: more than one `Host` (RFC 9112 §3.2) or `Authorization`, of which Node shows
- * the first alone, and a transfer coding other than `chunked` alone (§6.1), whose body we would store still encoded.
+ * the first alone, a transfer coding other than `chunked` alone (§6.1), whose body we would store still encoded, and any
+ * in HTTP/1.0, which has none (§6.1): there the body ends elsewhere.
  * `rawHeaders` and `httpVersion` are those of `IncomingMessage`.
  */
 export function framingFault(rawHeaders: readonly string[], httpVersion = '1.1'): string | undefined {
@@ -15,6 +16,7 @@ export function framingFault(rawHeaders: readonly string[], httpVersion = '1.1')
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++;
     else if (name.length === 13 && name.toLowerCase() === 'authorization') keys++;
     else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      if (httpVersion === '1.0') return 'HTTP/1.0 has no Transfer-Encoding';
       if (rawHeaders[i + 1]?.trim().toLowerCase() !== 'chunked') return 'the only transfer coding understood is "chunked"';
     }
   }

@@ -1,9 +1,11 @@
 import { IncomingMessage } from 'node:http';
+import { Exchange } from '../exchange';
 
 /** Below this path a request that asks to become a WebSocket may. Without that it is an ordinary path of the tree. */
 export const SOCKETS = '/v1/files/ws';
 
 const UPGRADE = Symbol('callfs.upgrade');
+const HASTY = Symbol('callfs.hasty');
 
 /** Who takes a body while it comes. */
 export interface BodyTaker {
@@ -18,7 +20,8 @@ export interface BodyTaker {
 /**
  * A request that Node hands over as a bare connection only when it asks for a WebSocket where there are some. Node asks
  * `upgrade` once the head is read, and would hand over every request with an `Upgrade` field as soon as anybody listens;
- * an `Upgrade: h2c`, as Java's client sends it with its first request, is to be ignored (RFC 9110 §7.8).
+ * an `Upgrade: h2c`, as Java's client sends it with its first request, is to be ignored (RFC 9110 §7.8). Nor does it hand
+ * over a connection on which an answer is still due: nobody could send that any more.
  */
 export class SocketRequest extends IncomingMessage {
   private taker: BodyTaker | undefined;
@@ -60,18 +63,27 @@ export class SocketRequest extends IncomingMessage {
     return goesOn;
   }
 
+  /** Node asks once the head is read, and the answer stays what it was. */
   get upgrade(): boolean {
-    const asked = (this as Upgradable)[UPGRADE] === true;
-    return asked && (this.method === 'CONNECT' || opensSocket(this));
+    const message = this as Upgradable;
+    if (message[UPGRADE] !== true || !opensSocket(this)) return false;
+    message[HASTY] ??= Exchange.isAnsweredOn(this.socket);
+    return !message[HASTY];
   }
 
   set upgrade(asked: boolean) {
     (this as Upgradable)[UPGRADE] = asked;
   }
+
+  /** It asks for a WebSocket where an answer was still due when it came. */
+  get isHasty(): boolean {
+    return (this as Upgradable)[HASTY] === true;
+  }
 }
 
 interface Upgradable {
   [UPGRADE]?: boolean;
+  [HASTY]?: boolean;
 }
 
 function opensSocket({ method, url = '', headers }: IncomingMessage): boolean {
