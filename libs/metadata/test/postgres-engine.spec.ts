@@ -13,6 +13,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { selfSignedCertificate } from '../../../apps/callfs/src/cli/tls/self-signed-certificate';
 import { PostgresServer } from '../../../test/support/postgres';
+import { SeverableLine } from '../../../test/support/severable-line';
 import { SteadyClient, TYPES } from '../src/postgres/connection';
 import { ReadLane } from '../src/postgres/read-lane';
 import { Sessions } from '../src/postgres/sessions';
@@ -430,6 +431,26 @@ describe('N5: what goes wrong on the way', () => {
     await expect(broken).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE' });
     expect(await sessions.read({ name: 'one', text: 'SELECT 1 AS one' }, [])).toEqual([{ one: 1 }]);
     await data.close();
+  });
+
+  it('a node that goes silent in the middle of a transaction holds up the others for a moment only', async () => {
+    const [other, , database] = await openTwo();
+    const line = await SeverableLine.to(server.port);
+    const silent = await open(server.dsn(database, undefined, line.port));
+    await other.raiseFence(['held']);
+    const row = await holding(database, `SELECT 1 FROM fence WHERE name = 'held' FOR UPDATE`);
+    const raised = silent.raiseFence(['held']).then(
+      () => 'raised',
+      () => 'failed',
+    );
+    await waiting(database, 1);
+    // It has the tree to itself, and nothing that it is told reaches it.
+    line.cut();
+    await row.release();
+    await makeFile(other, ['f']);
+    line.mend();
+    expect(await raised).toBe('failed');
+    await line.stop();
   });
 });
 

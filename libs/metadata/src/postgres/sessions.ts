@@ -5,6 +5,8 @@ import { isRetryable, metadataError } from './postgres-errors';
 const MAX_ATTEMPTS = 10;
 const FIRST_PAUSE_MS = 2;
 const MAX_PAUSE_MS = 100;
+/** A node that leaves a transaction alone for so long has stopped or is cut off; what it holds, the others wait for. */
+const SILENCE_MS = 3_000;
 
 /** Prepared once for each connection, under the name. */
 export interface Prepared {
@@ -40,13 +42,17 @@ export class Sessions implements Changes {
     return this.retried(async () => (await this.pool.query<R & object>({ ...statement, values: [...values] })).rows);
   }
 
-  /** Several statements in one transaction. Each may take `timeoutMs`; absent: what every statement of the connections may. */
+  /**
+   * Several statements in one transaction, which PostgreSQL ends when the next does not come in time. Each may take
+   * `timeoutMs`; absent: what every statement of the connections may.
+   */
   transaction<T>(work: (client: TransactionClient) => Promise<T>, timeoutMs?: number): Promise<T> {
     return this.retried(async () => {
       const client = await this.pool.connect();
       let broken: Error | undefined;
       try {
-        await client.query(timeoutMs === undefined ? 'BEGIN' : `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
+        const bounds = timeoutMs === undefined ? '' : `; SET LOCAL statement_timeout = ${timeoutMs}`;
+        await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${SILENCE_MS}${bounds}`);
         const result = await work(new TransactionClient(client, timeoutMs));
         await client.query('COMMIT');
         return result;
