@@ -164,7 +164,7 @@ export class CallfsAdapter extends FastifyAdapter {
       if (methods.length === 0 || methods.includes(method)) {
         throw noSuchRoute();
       }
-      throw new CallfsError('METHOD_NOT_ALLOWED', `This route has no ${method}.`, { details: { allow } });
+      throw new CallfsError('METHOD_NOT_ALLOWED', `This route has no ${method}; it has ${allow}.`, { details: { allow } });
     } catch (error) {
       answerError(error, reply);
     }
@@ -174,7 +174,8 @@ export class CallfsAdapter extends FastifyAdapter {
 const guards = new WeakSet<object>();
 
 function noSuchRoute(cause?: unknown): CallfsError {
-  return new CallfsError('ROUTE_NOT_FOUND', 'There is no such route. /docs lists those there are.', { cause });
+  const message = 'There is no such route. Files are below /v1/files, as /v1/files/a.txt; /docs lists every route.';
+  return new CallfsError('ROUTE_NOT_FOUND', message, { cause });
 }
 
 function isBelowApi(path: string): boolean {

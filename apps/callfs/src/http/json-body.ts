@@ -35,7 +35,11 @@ export function parseJson(bytes: Buffer): unknown {
     return JSON.parse(text, refusePrototype) as unknown;
   } catch (cause) {
     if (cause instanceof CallfsError) throw cause;
-    throw new CallfsError('INVALID_REQUEST', 'The body is not valid JSON.', { cause });
+    throw new CallfsError(
+      'INVALID_REQUEST',
+      'The body is not valid JSON. Names and texts are in double quotes: {"name":"b.txt"}.',
+      { cause },
+    );
   }
 }
 
@@ -52,7 +56,10 @@ function refuseOtherKinds(request: IncomingMessage): void {
   if (announcedLength({ raw: request }) === 0) return;
   const type = request.headers['content-type'];
   if (type !== undefined && !JSON_TYPE.test(type)) {
-    throw new CallfsError('UNSUPPORTED_MEDIA_TYPE', 'This route takes JSON. Send it with "Content-Type: application/json".');
+    const next = type.startsWith('multipart/')
+      ? 'A file is sent as it is and not in a form, to its own path: curl -T FILE …/v1/files/PATH'
+      : 'Send it with "Content-Type: application/json"';
+    throw new CallfsError('UNSUPPORTED_MEDIA_TYPE', `This request takes JSON. ${next}.`);
   }
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {

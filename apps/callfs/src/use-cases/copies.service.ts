@@ -6,7 +6,7 @@ import type { Caller } from './caller';
 import { Collector } from './collector';
 import { CommitRunner, type Plan } from './commit-runner';
 import { refuseDanglingLink } from './dangling-link';
-import { alreadyExists, isADirectory } from './existing-errors';
+import { alreadyExists, isADirectory, saysDirectory } from './existing-errors';
 import { authorised, isExisting, type Existing } from './located';
 import { NewNamePlanner, type PlannedName } from './new-name';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './observers';
@@ -59,7 +59,7 @@ export class CopiesService {
     if (isDirectory) this.authorizer.copyTree(identity, source.inode, source.path);
     else this.authorizer.read(identity, source.inode, source.path);
     if (to.isRoot) throw rootStays();
-    if (!isDirectory && to.saysDirectory) throw isADirectory(to);
+    if (!isDirectory && to.saysDirectory) throw saysDirectory(to);
     const located = await this.resolver.resolve(identity, to, { follow: options.overwrite }).catch(parentNotADirectory);
     const lockNames = [located.path.toString()];
     if (!isExisting(located)) {

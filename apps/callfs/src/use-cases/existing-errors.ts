@@ -14,6 +14,13 @@ export function alreadyExists({ path, inode }: Existing): CallfsError {
 }
 
 export function isADirectory(path: VirtualPath): CallfsError {
-  const message = `${path.toString()} is a directory; to make a directory, POST its path with a trailing "/" and no content.`;
+  const message = `${path.toString()} is a directory. Name a file, such as one in it.`;
   return new CallfsError('IS_A_DIRECTORY', message, { details: { path: path.toString() } });
+}
+
+/** Of a path that was written as a directory's and is to become a file. */
+export function saysDirectory(path: VirtualPath): CallfsError {
+  const text = path.toString();
+  const message = `${text} ends in "/", which says a directory. For a file, leave it out; for a directory, POST it without content.`;
+  return new CallfsError('IS_A_DIRECTORY', message, { details: { path: text } });
 }

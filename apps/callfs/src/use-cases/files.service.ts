@@ -23,7 +23,7 @@ import type { BlobBody } from '@callfs/storage';
 import type { Caller } from './caller';
 import { CommitRunner, type Plan } from './commit-runner';
 import { ContentStager, type StagedContent, type UploadBody } from './content-stager';
-import { alreadyExists, isADirectory } from './existing-errors';
+import { alreadyExists, isADirectory, saysDirectory } from './existing-errors';
 import { FaultPoints } from './fault-points';
 import { authorised, isExisting, type Existing, type Located } from './located';
 import { NewNamePlanner, type PlannedName } from './new-name';
@@ -196,7 +196,8 @@ export class FilesService {
 
   private async planUpload(caller: Caller, path: VirtualPath, terms: WriteTerms): Promise<UploadPlan> {
     const { identity } = caller;
-    if (path.saysDirectory || path.isRoot) throw isADirectory(path);
+    if (path.isRoot) throw isADirectory(path);
+    if (path.saysDirectory) throw saysDirectory(path);
     // As open(2): O_EXCL takes a symbolic link for what exists, O_CREAT alone goes where it leads.
     const located = await this.resolver.resolve(identity, path, { follow: terms.mode === 'put' }).catch(parentNotADirectory);
     const name = located.path.toString();

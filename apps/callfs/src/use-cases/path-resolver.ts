@@ -103,7 +103,7 @@ export function followsAtEnd(path: VirtualPath, { follow }: { follow: boolean })
 export function asFound(located: Located, path: VirtualPath): Existing {
   if (!isExisting(located)) throw notFound(path);
   const existing = asExisting(located);
-  if (path.saysDirectory && existing.inode.type !== 'directory') throw notFound(path, `${path.toString()} is not a directory.`);
+  if (path.saysDirectory && existing.inode.type !== 'directory') throw spelledAsDirectory(path);
   return existing;
 }
 
@@ -111,6 +111,12 @@ export function asFound(located: Located, path: VirtualPath): Existing {
 export function asExisting(located: Located): Existing {
   const { inodes } = located;
   return { ...located, inode: deepest(located), parent: inodes[Math.max(0, inodes.length - 2)] as Inode };
+}
+
+function spelledAsDirectory(path: VirtualPath): CallfsError {
+  const text = path.toString();
+  const message = `${text}/ does not exist: ${text} is a file; leave out the "/" at its end.`;
+  return new CallfsError('FILE_NOT_FOUND', message, { details: { path: text } });
 }
 
 export function notFound(path: VirtualPath, reason = ''): CallfsError {

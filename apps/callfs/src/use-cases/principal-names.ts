@@ -45,7 +45,11 @@ export class PrincipalNames {
     await this.load();
     const id = this.ids[kind].get(reference as string);
     if (id === undefined)
-      throw new CallfsError('INVALID_REQUEST', `There is no ${kind} named "${reference}".`, { details: { [kind]: reference } });
+      throw new CallfsError(
+        'INVALID_REQUEST',
+        `There is no ${kind} named "${reference}". "callfs users list" tells who there is.`,
+        { details: { [kind]: reference } },
+      );
     return id;
   }
 }

@@ -78,7 +78,8 @@ export class FilesController {
       const outcome = await this.create(caller, path, request);
       this.sendOutcome(caller, outcome, reply);
     } catch (error) {
-      throw withConflictDetails(error, this.placement, this.url);
+      const isCopy = request.headers['x-callfs-copy-source'] !== undefined;
+      throw withConflictDetails(error, this.placement, this.url, isCopy ? 'copy' : path.saysDirectory ? 'directory' : 'create');
     }
   }
 
@@ -109,7 +110,7 @@ export class FilesController {
       const moved = await this.moves.move(caller, path, wanted.destination, { ...wanted, condition });
       sendJson(reply, 200, { path: moved.path.toString() });
     } catch (error) {
-      throw withConflictDetails(error, this.placement, this.url);
+      throw withConflictDetails(error, this.placement, this.url, 'move');
     }
   }
 

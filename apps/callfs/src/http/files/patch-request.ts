@@ -63,7 +63,7 @@ export function readPatch(body: unknown, path: VirtualPath): PatchRequest {
     return { kind: 'move', destination: VirtualPath.fromText(wanted.destination), overwrite, createParents, place: where };
   }
   if (backend !== undefined || instance !== undefined) return { kind: 'relocation', place: parsed(relocation, body) };
-  return { kind: 'attributes', changes: parsed(attributes, body) };
+  return { kind: 'attributes', changes: parsed(attributes, body ?? {}) };
 }
 
 function parsed<T>(schema: z.ZodType<T>, body: unknown): T {

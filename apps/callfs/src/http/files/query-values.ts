@@ -24,7 +24,7 @@ export function choice<T extends string>(query: Query, name: string, choices: re
   const value = query.get(name);
   if (value === undefined) return otherwise;
   const chosen = choices.find((candidate) => candidate === value);
-  if (chosen === undefined) throw invalidValue(name, choices.join(', '));
+  if (chosen === undefined) throw invalidValue(name, `one of ${choices.join(', ')}`);
   return chosen;
 }
 

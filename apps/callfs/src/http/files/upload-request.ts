@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { CallfsError } from '@callfs/core';
 import type { Caller } from '../../use-cases/caller';
 import type { Upload } from '../../use-cases/files.service';
 import { continueIfExpected, readBody } from '../request-body';
@@ -8,6 +9,7 @@ import { readUploadHeaders } from '../semantics/upload-headers';
 /** What a request that brings a new content asks for. Throws what `readUploadHeaders` and `writeCondition` throw. */
 export function readUpload(request: { readonly raw: IncomingMessage }, caller: Caller, mode: Upload['mode']): Upload {
   const { headers } = request.raw;
+  if (mode === 'put' && headers['x-callfs-copy-source'] !== undefined) throw copiedByPost();
   const { size, contentType, mode: permissions, mtimeNs, digests } = readUploadHeaders(headers);
   return {
     mode,
@@ -18,4 +20,11 @@ export function readUpload(request: { readonly raw: IncomingMessage }, caller: C
     contentType,
     accepted: () => continueIfExpected(request),
   };
+}
+
+/** Its empty body would replace the file that it was to copy to. */
+function copiedByPost(): CallfsError {
+  const message =
+    'X-CallFS-Copy-Source copies with POST, not PUT; nothing was changed. "?overwrite=true" replaces what is there.';
+  return new CallfsError('INVALID_REQUEST', message);
 }

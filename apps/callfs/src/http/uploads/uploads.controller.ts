@@ -62,7 +62,7 @@ export class UploadsController {
     const exchange = this.enter(request);
     const caller = callerOf(request);
     const made = await this.begin(caller, request).catch((error: unknown) => {
-      throw withConflictDetails(error, this.placement, this.url);
+      throw withConflictDetails(error, this.placement, this.url, 'upload');
     });
     // Also an error of what follows tells where the upload is: it can be gone on with.
     const location = { Location: `${UPLOADS}/${made.upload.id}` };
@@ -144,7 +144,7 @@ export class UploadsController {
         const exchange = Exchange.of(request.raw);
         exchange.fields = { ...exchange.fields, 'Upload-Offset': Number(error.details.offset) };
       }
-      throw withConflictDetails(error, this.placement, this.url);
+      throw withConflictDetails(error, this.placement, this.url, 'upload');
     }
   }
 

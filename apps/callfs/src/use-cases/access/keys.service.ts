@@ -57,7 +57,10 @@ export class KeysService {
     const { user = identity.user, name, path, verbs, lifeMs } = request;
     if (user !== identity.user) requireAdministrator(identity);
     const person = this.ring.person(user);
-    if (!person) throw new CallfsError('USER_NOT_FOUND', `There is no user ${user}.`, { details: { user } });
+    if (!person)
+      throw new CallfsError('USER_NOT_FOUND', `There is no user ${user}. "callfs users list" tells who there is.`, {
+        details: { user },
+      });
     const forWhat = `for ${user}: ${verbs.join(', ')} in ${path.toString()}`;
     caller.note?.({ operation: 'key.create', paths: [], detail: forWhat });
     const createdMs = await this.rows.nowMs();

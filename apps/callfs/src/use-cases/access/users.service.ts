@@ -74,7 +74,9 @@ export class UsersService {
     requireAdministrator(identity);
     this.refuseConfigured(name, 'INVALID_REQUEST', 'cannot be removed here');
     if (!(await this.rows.removeAccount(name)))
-      throw new CallfsError('USER_NOT_FOUND', `There is no user ${name}.`, { details: { user: name } });
+      throw new CallfsError('USER_NOT_FOUND', `There is no user ${name}. "callfs users list" tells who there is.`, {
+        details: { user: name },
+      });
     await this.ring.refresh();
     this.logger.log({ user: identity.user, request_id: caller.requestId, removed: name }, 'a user was removed');
   }
