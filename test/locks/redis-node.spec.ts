@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../support/fixture';
 import { RedisServer } from '../support/redis';
 import { startServer, type ServerOptions, type TestServer } from '../support/server';
+import { storedFiles } from '../support/storage-root';
 
 const TTL_MS = 2_000;
 
@@ -51,6 +52,21 @@ describe('a node whose locks are in Redis', () => {
     expect(await looking.keys('callfs:lock:/planted')).toEqual(['callfs:lock:/planted']);
     await looking.del('callfs:lock:/planted');
     expect((await waiting).status).toBe(201);
+  });
+
+  it('D4 keeps nothing of an upload whose client goes away while it waits for its lock', async () => {
+    const looking = redis.client();
+    await looking.set('callfs:lock:/left', 'by hand');
+    const leaving = new AbortController();
+    const body = Buffer.alloc(100_000, 'x');
+    const sent = node.client().request('PUT', '/v1/files/left', { body, signal: leaving.signal });
+    const queued = async () => looking.exists('callfs:locks:queue:/left');
+    await expect.poll(queued, { timeout: 60_000, interval: 5 }).toBe(1);
+    expect((await storedFiles(node.dataDir)).blobs).toHaveLength(1);
+    leaving.abort();
+    await expect(sent).rejects.toThrow();
+    await expect.poll(() => storedFiles(node.dataDir), { timeout: 60_000, interval: 5 }).toEqual({ blobs: [], staging: [] });
+    await looking.del('callfs:lock:/left');
   });
 
   it('N5 answers 503 while Redis is away, reads on, and comes back by itself', async () => {

@@ -189,7 +189,7 @@ export class FilesService {
       this.observe(outcome.created ? 'create' : 'update', staged.content.backend);
       return outcome;
     } catch (error) {
-      this.giveUp(staged, error);
+      this.giveUp(staged, error, caller);
       throw error;
     }
   }
@@ -252,9 +252,12 @@ export class FilesService {
   }
 
   /** Whether a commit got through is not always known; then its blob stays for the recovery to judge. */
-  private giveUp(staged: StagedContent, error: unknown): void {
-    const unknown = !CallfsError.is(error) || CallfsError.is(error, 'METADATA_UNAVAILABLE');
-    if (!unknown) this.afterwards(staged.discard(), 'discard');
+  private giveUp(staged: StagedContent, error: unknown, { signal }: Caller): void {
+    // Whoever goes away does so while the locks are waited for: a commit that was begun is not given up.
+    const isNeverMade = CallfsError.is(error)
+      ? error.code !== 'METADATA_UNAVAILABLE'
+      : signal?.aborted && error === signal.reason;
+    if (isNeverMade) this.afterwards(staged.discard(), 'discard');
   }
 
   private afterwards(work: Promise<void>, what: string): void {
