@@ -10,25 +10,38 @@ import { storedFiles } from '../support/storage-root';
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start({ nodes: 2, config: { server: { metadata_op_timeout: '60s' } } });
+  const config = { server: { metadata_op_timeout: '60s' }, storage: { orphan_grace: '1s' } };
+  cluster = await TestCluster.start({ nodes: 2, config });
 });
 afterAll(() => cluster?.stop());
 
 /** Statements that wait for the lock of the tree, in the order in which they came. */
 const waiting = async () => {
-  const sql = `SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND NOT granted ORDER BY waitstart`;
-  return (await cluster.query<{ mode: string }>(sql)).map(({ mode }) => mode);
+  const sql = `SELECT pid, mode FROM pg_locks WHERE locktype = 'advisory' AND NOT granted ORDER BY waitstart`;
+  return cluster.query<{ pid: number; mode: string }>(sql);
 };
+
+/** Keeps every commit waiting, until it ends. */
+async function holdTree(): Promise<Client> {
+  const client = new Client({ connectionString: cluster.postgres.dsn(cluster.database) });
+  await client.connect();
+  await client.query(`SELECT pg_advisory_lock(${TREE_LOCK})`);
+  return client;
+}
+
+/** The one commit that waits. */
+async function waitingCommit(): Promise<number> {
+  await expect.poll(async () => (await waiting()).map(({ mode }) => mode), { timeout: 60_000 }).toEqual(['ShareLock']);
+  return (await waiting())[0]?.pid ?? 0;
+}
 
 it('C4, P9: a commit that PostgreSQL makes only after its node was killed and has started again has its bytes', async () => {
   const node = cluster.node(1);
   const [before, after] = [patternBytes(1, 300_000), patternBytes(2, 300_000)];
   await must(node.client().put('/file', before));
-  const held = new Client({ connectionString: cluster.postgres.dsn(cluster.database) });
-  await held.connect();
-  await held.query(`SELECT pg_advisory_lock(${TREE_LOCK})`);
+  const held = await holdTree();
   const unanswered = expect(node.client().put('/file', after)).rejects.toThrow();
-  await expect.poll(waiting, { timeout: 60_000 }).toEqual(['ShareLock']);
+  await waitingCommit();
   await node.kill();
   await unanswered;
   // With the lease of that run the next one would raise its fence, and wait for what was sent under it.
@@ -45,4 +58,17 @@ it('C4, P9: a commit that PostgreSQL makes only after its node was killed and ha
   const { text } = await must(node.client().request('GET', '/v1/admin/fsck?verify_content=true'));
   expect(text).not.toContain('"event":"finding"');
   expect((await storedFiles(node.dataDir)).staging).toEqual([]);
+});
+
+it('P8: a commit that PostgreSQL never answered for leaves nothing, without a restart of its node', async () => {
+  const node = cluster.node(2);
+  await must(node.client().put('/first', 'After what Redis has forgotten, the first lock raises a fence.'));
+  const before = await storedFiles(node.dataDir);
+  const held = await holdTree();
+  const written = node.client().put('/unanswered', patternBytes(3, 300_000));
+  await cluster.query(`SELECT pg_terminate_backend(${await waitingCommit()})`);
+  expect((await written).outcome).toBe('503 METADATA_UNAVAILABLE');
+  await held.end();
+  expect((await cluster.node(1).client().get('/unanswered')).status).toBe(404);
+  await expect.poll(() => storedFiles(node.dataDir), { timeout: 60_000, interval: 50 }).toEqual(before);
 });

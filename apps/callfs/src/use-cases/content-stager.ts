@@ -19,7 +19,7 @@ export interface UploadBody {
 /** Bytes that are durable (or in hand, when small) and belong to nobody yet. Exactly one of the three is called. */
 export interface StagedContent {
   readonly content: NewContent;
-  /** A commit refers to them now. */
+  /** A commit refers to them now, or may: the metadata knows. */
   settle(): Promise<void>;
   /** No commit will ever refer to them. */
   discard(): Promise<void>;

@@ -251,13 +251,14 @@ export class FilesService {
     return changes;
   }
 
-  /** Whether a commit got through is not always known; then its blob stays for the recovery to judge. */
+  /** Whether a commit got through is not always known; then its blob is left to the sweep, which asks once it is old. */
   private giveUp(staged: StagedContent, error: unknown, { signal }: Caller): void {
     // Whoever goes away does so while the locks are waited for: a commit that was begun is not given up.
     const isNeverMade = CallfsError.is(error)
       ? error.code !== 'METADATA_UNAVAILABLE'
       : signal?.aborted && error === signal.reason;
     if (isNeverMade) this.afterwards(staged.discard(), 'discard');
+    else this.afterwards(staged.settle(), 'settle');
   }
 
   private afterwards(work: Promise<void>, what: string): void {
