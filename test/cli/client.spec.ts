@@ -195,6 +195,7 @@ describe('callfs put and get', () => {
     expect(code).toBe(3);
     expect(stderr).toMatch(/^callfs: some-dir: it is a directory; --recursive/m);
     expect(stderr).toMatch(/^callfs: missing-file: ENOENT/m);
+    expect(stderr).toMatch(/^callfs: 1 file, 1 B in [\d.]+ s; 2 failed$/m);
     expect((await root.get(`${base}/some-file`)).text).toBe('s');
     expect(await cli('put', 'some-file', 'some-file', `${base}/some-file`)).toMatchObject({ code: 1 });
   });
@@ -328,8 +329,20 @@ describe('the server', () => {
 
   it('that refuses the key: 1, and the key is not shown', async () => {
     const result = await runCli(['ls'], { cwd: directory.path, env: env('a-wrong-key-0123456789') });
-    expect(result).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('API key') });
+    expect(result).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/API key\. Set CALLFS_API_KEY /) });
+    const admin = await runCli(['nodes', 'list'], { cwd: directory.path, env: env('a-wrong-key-0123456789') });
+    expect(admin).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/API key\. Set CALLFS_API_KEY /) });
     expect(result.stderr).not.toContain('a-wrong-key');
+  });
+
+  it('that speaks plain HTTP where HTTPS was asked for: 4, and the address that it has', async () => {
+    const url = server.url.replace('http:', 'https:');
+    const result = await runCli(['ls'], { cwd: directory.path, env: { ...env(), CALLFS_URL: url } });
+    expect(result).toEqual({
+      code: 4,
+      stdout: '',
+      stderr: `callfs: ${url} does not speak HTTPS. If it is meant to speak plain HTTP, its address is ${server.url}.\n`,
+    });
   });
 
   it('that is none of ours: 1, and what answered', async () => {

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -18,6 +18,15 @@ describe('config init', () => {
     expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('exists and is not overwritten') });
     expect(await readFile(file('single.yaml'), 'utf8')).toBe(before);
     expect(await cli(['config', 'validate', '--config', 'single.yaml'])).toMatchObject({ code: 0 });
+  });
+
+  it('tells who began without a configuration how to go on with what is there', async () => {
+    const cwd = join(directory.path, 'grown');
+    await mkdir(join(cwd, 'callfs-data'), { recursive: true });
+    const { stderr } = await runCli(['config', 'init', '--output', 'config.yaml'], { cwd });
+
+    expect(stderr).toMatch(/begins with an empty tree and a new key.*\.\/callfs-data\//);
+    expect(stderr).toContain('callfs-data/metadata.sqlite');
   });
 
   it('makes other secrets each time', async () => {

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { claimPort } from '../support/ports';
 import { SmallDisk } from '../support/small-disk';
-import { runCli, startCli, useDirectory, variables, type CliOptions, type CliResult, type RunningCli } from './run-cli';
+import { KEY, runCli, startCli, useDirectory, variables, type CliOptions, type CliResult, type RunningCli } from './run-cli';
 
 const directory = useDirectory();
 const file = (name: string) => join(directory.path, name);
@@ -112,6 +112,28 @@ describe('a start that fails says in one line which key, why and what next, and 
     next.kill('SIGTERM');
     expect(await next.exit).toBe(0);
   });
+});
+
+it('a stop that waits for an upload says so, and how to end it at once', async () => {
+  const running = await startCli(['server'], { cwd: directory.path, env: variables(file('waiting')) }, /listening on/);
+  const { port } = new URL(/listening on (\S+)/.exec(running.stderr)?.[1] ?? '');
+  const upload = connect(Number(port), '127.0.0.1');
+  upload.on('error', () => undefined);
+  const head = [
+    `PUT /v1/files/f HTTP/1.1`,
+    `Host: x`,
+    `Authorization: Bearer ${KEY}`,
+    `Content-Length: 9`,
+    `Expect: 100-continue`,
+  ];
+  upload.write(`${head.join('\r\n')}\r\n\r\n`);
+  await once(upload, 'data');
+
+  running.kill('SIGINT');
+  await running.says(/^callfs: stopping; requests under way have up to 30 s to end\. .*Ctrl-C.* at once\.$/m);
+  running.kill('SIGINT');
+  expect(await running.exit).toBe(1);
+  upload.destroy();
 });
 
 describe('beside a server that runs', () => {

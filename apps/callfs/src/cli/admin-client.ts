@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Exchanges } from './client/exchange';
 import type { ConfigOption } from './config-option';
 import { CommandFailure, EXIT } from './exit-codes';
-import { findServer, type ServerAddress } from './server-address';
+import { findServer, refusedKey, type ServerAddress } from './server-address';
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -105,6 +105,7 @@ export class AdminClient {
   }
 
   private refusal(status: number, { code, message, request_id }: Refusal): CommandFailure {
+    if (code === 'AUTHENTICATION_FAILED') return new CommandFailure(`${code}: ${refusedKey(this.url)}`, EXIT.failed);
     const exitCode = status === 502 || status === 503 ? EXIT.unreachable : EXIT.failed;
     const named = request_id === undefined ? '' : ` (request ${request_id})`;
     return new CommandFailure(`${code ?? `status ${status}`}: ${message ?? 'no reason given.'}${named}`, exitCode);

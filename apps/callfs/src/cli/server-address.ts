@@ -32,6 +32,11 @@ export function findServer({ config: file }: ConfigOption, env: Environment, cwd
   return { ...addressOf(config), apiKey: key ?? keyIn(config) };
 }
 
+/** For whoever used a key that the server does not know: its own words are for those who write the header themselves. */
+export function refusedKey(url: string): string {
+  return `${url} does not accept this API key. Set CALLFS_API_KEY to one of its keys, or name its configuration with --config.`;
+}
+
 function keyOf(env: Environment): string | undefined {
   const file = env['CALLFS_API_KEY_FILE'];
   return env['CALLFS_API_KEY'] || (file ? readFileSync(file, 'utf8').trim() : undefined);

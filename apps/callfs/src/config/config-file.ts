@@ -61,6 +61,11 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+const WHY_UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; "callfs config init --output FILE" makes one',
+  EACCES: 'permission denied; it is to be readable by the user that runs CallFS',
+};
+
 function readText(path: string): string | { problem: string } {
   try {
     const stat = statSync(path);
@@ -70,8 +75,7 @@ function readText(path: string): string | { problem: string } {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : code;
-    return { problem: `cannot be read: ${why}` };
+    return { problem: `cannot be read: ${WHY_UNREADABLE[code] ?? code}` };
   }
 }
 

@@ -61,5 +61,5 @@ function isKey(name: string): name is KeyName {
 function suggestion(spelled: string, word: string): string {
   const near = nearest(spelled, [...KEY_NAMES, ...FLAT.keys(), ...GROUPS]);
   const found = near ?? KEY_NAMES.find((name) => name.split('.').pop() === word);
-  return found === undefined ? '' : `; did you mean ${found}?`;
+  return found === undefined ? '; "callfs config show" lists what there is' : `; did you mean ${found}?`;
 }

@@ -228,8 +228,12 @@ export const KEYS = {
     'For crash tests: the process stops itself at this step of a write.',
     'off',
   ),
-  'console.enabled': key(flag, true, 'Serve the web console.'),
-  'tracing.otlp_endpoint': optional(webUrl, 'Where traces are sent (OTLP over HTTP).', 'off'),
+  'console.enabled': key(flag, true, 'Serve the web console. There is none yet: it has no effect.'),
+  'tracing.otlp_endpoint': optional(
+    webUrl,
+    'Where traces are to be sent (OTLP over HTTP). None are sent yet: it has no effect.',
+    'off',
+  ),
 } as const satisfies Readonly<Record<string, KeyDefinition>>;
 
 export type KeyName = keyof typeof KEYS;

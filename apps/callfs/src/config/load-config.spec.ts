@@ -254,6 +254,8 @@ auth:
       'instance_discovery.peer_endpoints.b: expected a URL',
     ],
     ['a number for a key', { auth: { api_keys: [1234567890123456] } }, 'auth.api_keys[0]: expected a key'],
+    ['a path with "~"', { backend: { localfs_root_path: '~/callfs' } }, 'backend.localfs_root_path: expected the path of a file'],
+    ['a key of no name that is near', { server: { port: 1 } }, 'server.port: there is no such key; "callfs config show" lists'],
     ['a key with a space', { auth: { api_keys: ['sixteen letters and'] } }, 'auth.api_keys[0]: expected a key'],
     ['a digest too short', { auth: { api_keys: ['sha256:abc'] } }, 'auth.api_keys[0]: expected a key'],
     ['a bare umask', { auth: { users: [{ name: 'bob', umask: 22 }] } }, 'auth.users[0].umask: expected octal digits in quotes'],
@@ -371,8 +373,21 @@ auth:
   });
 
   it("leaves the client's variables and those of Kubernetes alone", () => {
-    const env = { CALLFS_URL: 'http://h', CALLFS_API_KEY: 'k', CALLFS_SERVICE_HOST: 'h', CALLFS_NODE_PORT_8443_TCP_ADDR: 'h' };
+    const env = {
+      CALLFS_URL: 'http://h',
+      CALLFS_API_KEY: 'k',
+      CALLFS_SERVICE_HOST: 'h',
+      CALLFS_SERVICE_PORT: '8443',
+      CALLFS_PORT: 'tcp://10.0.0.1:8443',
+      CALLFS_NODE_PORT_8443_TCP_ADDR: 'h',
+    };
     expect(lines({}, env)).toEqual([]);
+  });
+
+  it.each(['CALLFS_PORT', 'CALLFS_SERVER_PORT'])('says of %s=8444 which variable has the port', (variable) => {
+    expect(lines({}, { [variable]: '8444' })).toEqual([
+      `${variable}: there is no such variable; the port is in CALLFS_SERVER_LISTEN_ADDR, as ":8443"`,
+    ]);
   });
 
   it('does not complain of each missing key when the file cannot be read', () => {
@@ -404,6 +419,7 @@ describe('warnings', () => {
       ['backend.internal_proxy_skip_tls_verify'],
     ],
     ['a key that anybody could guess', { auth: { api_keys: ['a'.repeat(20)] } }, ['auth.api_keys[0]']],
+    ['traces, which nobody sends yet', { tracing: { otlp_endpoint: 'http://h:4318' } }, ['tracing.otlp_endpoint']],
     ['a dsn without a use', { metadata_store: { type: 'sqlite', dsn: 'postgres://h/d' } }, ['metadata_store.dsn']],
   ])('%s', (_, sections, expected) => {
     expect(warnings(sections)).toEqual(expected);

@@ -47,7 +47,10 @@ function textLike(expects: string, accepts: (text: string) => boolean): ValueTyp
 
 export const text: ValueType<string> = textLike('a text (in quotes, if it looks like a number)', () => true);
 
-export const filePath: ValueType<string> = textLike('the path of a file or directory', () => true);
+export const filePath: ValueType<string> = textLike(
+  'the path of a file or directory, written out: "~" means nothing here',
+  (path) => !/^~(\/|$)/.test(path),
+);
 
 export const flag: ValueType<boolean> = type('boolean', 'true or false', (value) =>
   typeof value === 'boolean' ? value : undefined,
@@ -163,11 +166,14 @@ export const network: ValueType<string> = textLike('an IP address or a network s
 
 /** An HTTP header carries it: no spaces, nothing beyond ASCII. */
 export const apiKey: ValueType<string> = textLike(
-  'a key of 16 to 512 printable ASCII characters without spaces, or sha256: and 64 hexadecimal digits',
+  'a key of 16 to 512 printable ASCII characters without spaces (in quotes, if it looks like a number), or sha256: and 64 hexadecimal digits',
   (input) => (input.startsWith('sha256:') ? /^sha256:[0-9A-Fa-f]{64}$/.test(input) : /^[\x21-\x7e]{16,512}$/.test(input)),
 );
 
-export const sharedSecret: ValueType<string> = textLike('a secret of 16 characters or more', (input) => input.length >= 16);
+export const sharedSecret: ValueType<string> = textLike(
+  'a secret of 16 characters or more (in quotes, if it looks like a number)',
+  (input) => input.length >= 16,
+);
 
 /** Of a user or group; becomes the name of a directory in `/home`. */
 export const principalName: ValueType<string> = textLike(

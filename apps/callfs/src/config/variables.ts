@@ -14,6 +14,11 @@ const SERVICE_VARIABLE =
   /^CALLFS_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
 const LARGEST_SECRET_FILE = 64 * 1024;
 
+/** `CALLFS_PORT=8443` is none of those, which have `tcp://…`: somebody wants another port. */
+function isOfKubernetes(name: string, value = ''): boolean {
+  return SERVICE_VARIABLE.test(name) && !(/(?<!SERVICE)_PORT$/.test(name) && /^:?\d+$/.test(value));
+}
+
 /** `CALLFS_SERVER_LISTEN_ADDR` and `CALLFS_SERVER__LISTEN_ADDR` for `server.listen_addr`. The first is the one to document. */
 export function variablesOf(name: KeyName): string[] {
   const [section = '', ...rest] = name.toUpperCase().split('.');
@@ -48,7 +53,7 @@ export function readVariables(env: Environment): ReadVariables {
     problems.push({ key, message, place: { kind: 'variable', variable: printable(variable) } });
   const ours = Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && env[name] !== undefined)
-    .filter((name) => !CLIENT_VARIABLES.has(name) && !SERVICE_VARIABLE.test(name))
+    .filter((name) => !CLIENT_VARIABLES.has(name) && !isOfKubernetes(name, env[name]))
     .sort();
 
   for (const variable of ours) {
@@ -76,6 +81,7 @@ export function readVariables(env: Environment): ReadVariables {
 }
 
 function suggestion(variable: string): string {
+  if (SERVICE_VARIABLE.test(variable)) return '; the port is in CALLFS_SERVER_LISTEN_ADDR, as ":8443"';
   const known = nearest(variable, [...KEY_OF.keys(), ...KEY_OF_FILE.keys()]);
   return known === undefined ? '; "callfs config show" lists what there is' : `; did you mean ${known}?`;
 }

@@ -95,6 +95,11 @@ export class Exchanges {
 
   private unreachable(error: Error): CommandFailure {
     const { code } = error as NodeJS.ErrnoException;
+    if (this.isTls && code === 'EPROTO' && /wrong version number|packet length too long/.test(error.message)) {
+      const plain = this.url.replace('https:', 'http:');
+      const message = `${this.url} does not speak HTTPS. If it is meant to speak plain HTTP, its address is ${plain}.`;
+      return new CommandFailure(message, EXIT.unreachable, { cause: error });
+    }
     const isCertificate = code !== undefined && /CERT|SIGNATURE|ALTNAME|ERR_TLS/.test(code);
     const hint = isCertificate ? 'Trust its certificate with NODE_EXTRA_CA_CERTS=FILE.' : 'Is the server running?';
     const why = error.message.replace(/\.$/, '') || code;

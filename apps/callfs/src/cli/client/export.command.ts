@@ -28,7 +28,7 @@ export class ExportCommand extends ClientCommand<ExportOptions> {
     const owners = process.getuid?.() === 0;
     const sink = isArchive(target) ? new TarSink(target) : new LocalSink(target, { preserve: true, owners, create: false });
     await transfer(source, sink, { root: source.name, jobs: jobsOf(options.jobs), progress, tally });
-    process.stderr.write(`callfs: ${progress.summary()}\n`);
+    process.stderr.write(`callfs: ${progress.summary(tally.failureCount)}\n`);
     tally.finish();
   }
 

@@ -33,7 +33,7 @@ export class GetCommand extends TransferCommand {
         });
       });
     }
-    process.stderr.write(`callfs: ${progress.summary()}\n`);
+    process.stderr.write(`callfs: ${progress.summary(tally.failureCount)}\n`);
     tally.finish();
   }
 

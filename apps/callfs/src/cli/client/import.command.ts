@@ -34,7 +34,7 @@ export class ImportCommand extends ClientCommand<ImportOptions> {
       create: false,
     });
     await transfer(tree, sink, { root: source, jobs: jobsOf(options.jobs), progress, tally });
-    process.stderr.write(`callfs: ${progress.summary()}\n`);
+    process.stderr.write(`callfs: ${progress.summary(tally.failureCount)}\n`);
     tally.finish();
   }
 

@@ -39,11 +39,11 @@ export class Progress {
     this.drawn = 0;
   }
 
-  /** `3 files, 12.0 MiB in 4.1 s`. */
-  summary(): string {
+  /** `3 files, 12.0 MiB in 4.1 s`; what was begun counts, so that failures have to be told beside it. */
+  summary(failed: number): string {
     this.clear();
     const seconds = (performance.now() - this.began) / 1000;
-    return `${this.files} ${this.files === 1 ? 'file' : 'files'}, ${sizeText(this.bytes)} in ${seconds.toFixed(1)} s`;
+    return `${this.files} ${this.files === 1 ? 'file' : 'files'}, ${sizeText(this.bytes)} in ${seconds.toFixed(1)} s${failed === 0 ? '' : `; ${failed} failed`}`;
   }
 
   private draw(name: string): void {

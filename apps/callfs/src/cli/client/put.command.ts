@@ -41,7 +41,7 @@ export class PutCommand extends TransferCommand {
         });
       });
     }
-    process.stderr.write(`callfs: ${progress.summary()}\n`);
+    process.stderr.write(`callfs: ${progress.summary(tally.failureCount)}\n`);
     tally.finish();
   }
 

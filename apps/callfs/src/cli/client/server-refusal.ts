@@ -1,4 +1,5 @@
 import { CommandFailure, EXIT } from '../exit-codes';
+import { refusedKey } from '../server-address';
 
 /** What the server says of a request that it does not answer with success. Fails a command with the server's words. */
 export class ServerRefusal extends CommandFailure {
@@ -14,6 +15,7 @@ export class ServerRefusal extends CommandFailure {
   static of(url: string, status: number, text: string): ServerRefusal {
     try {
       const { code, message, request_id } = JSON.parse(text) as Partial<Record<'code' | 'message' | 'request_id', string>>;
+      if (code === 'AUTHENTICATION_FAILED') return new ServerRefusal(status, code, refusedKey(url));
       if (code !== undefined && message !== undefined)
         return new ServerRefusal(status, code, status >= 500 ? `${message} (request ${request_id ?? '?'})` : message);
     } catch (error) {

@@ -25,6 +25,10 @@ export class Tally {
     }
   }
 
+  get failureCount(): number {
+    return this.failures.length;
+  }
+
   succeeded(count: number): void {
     this.done += count;
   }

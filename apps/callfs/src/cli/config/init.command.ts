@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { CommandRunner, Help, Option, SubCommand } from 'nest-commander';
+import { EMBEDDED_DIRECTORY } from '../../config/embedded';
 import { configTemplate } from './config-template';
 
 interface InitOptions {
@@ -17,6 +18,7 @@ export class InitCommand extends CommandRunner {
     else {
       writeNew(output, text);
       process.stderr.write(`callfs: wrote ${output}. Check it with: callfs config validate --config ${output}\n`);
+      if (!cluster && existsSync(EMBEDDED_DIRECTORY)) process.stderr.write(`${notTakenOver(output)}\n`);
     }
   }
 
@@ -44,6 +46,14 @@ Examples:
   callfs config init --output config.yaml
   callfs config init --cluster > node-1.yaml`;
   }
+}
+
+/** For whoever began without a configuration, and would look for files and key in vain. */
+function notTakenOver(output: string): string {
+  return `callfs: ${output} begins with an empty tree and a new key. To go on with what is in ./${EMBEDDED_DIRECTORY}/, set in it:
+  backend.localfs_root_path      the path of ${EMBEDDED_DIRECTORY}/storage
+  metadata_store.sqlite_path     the path of ${EMBEDDED_DIRECTORY}/metadata.sqlite
+  auth.api_keys and the secrets  those in ${EMBEDDED_DIRECTORY}/secrets.json`;
 }
 
 function writeNew(path: string, text: string): void {

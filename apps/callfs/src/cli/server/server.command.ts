@@ -11,6 +11,9 @@ import { greeting } from './greeting';
 import { StopSignals } from './stop-signals';
 import { startExplained } from './start-explained';
 
+/** A stop that takes no longer explains itself. */
+const TELL_AFTER_MS = 500;
+
 interface ServerOptions extends ConfigOption {
   readonly waitForDependencies?: number;
 }
@@ -27,7 +30,10 @@ export class ServerCommand extends CommandRunner {
     if (loaded.embedded) process.stdout.write(greeting(server.url, loaded.embedded));
     say(`listening on ${server.url}`);
     await stop.first;
+    const { shutdownGraceMs } = loaded.config.server;
+    const told = setTimeout(() => say(stillStopping(shutdownGraceMs)), TELL_AFTER_MS);
     await server.close();
+    clearTimeout(told);
     process.exit(EXIT.done);
   }
 
@@ -62,6 +68,10 @@ Examples:
   callfs server --config /etc/callfs/config.yaml
   CALLFS_LOG_LEVEL=debug callfs server --wait-for-dependencies 30s`;
   }
+}
+
+function stillStopping(graceMs: number): string {
+  return `stopping; requests under way have up to ${graceMs / 1000} s to end. Another signal (Ctrl-C) ends them at once.`;
 }
 
 /** On stderr: stdout has the log, which may be one JSON object a line. */

@@ -7,6 +7,8 @@ import type { Judgement } from './judgement';
 export function judgeServer(judgement: Judgement): void {
   judgeCertificate(judgement);
   judgePorts(judgement);
+  if (judgement.isGiven('tracing.otlp_endpoint'))
+    judgement.warn('tracing.otlp_endpoint', 'has no effect yet: this version sends no traces');
 }
 
 function judgeCertificate(judgement: Judgement): void {
