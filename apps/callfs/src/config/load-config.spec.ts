@@ -406,6 +406,13 @@ it('wants both the certificate and its key, or neither', () => {
   expect(problems({ server: { protocol: 'auto' } })).toEqual([]);
 });
 
+it('names a certificate that is not there by its whole path, but never a key that was pasted in place of one', () => {
+  const far = join(dir, 'a-directory-of-some-length', 'and-one-more-in-it', 'with-yet-another', 'server.key');
+  const missing = (keyFile: string) => problems({ server: { protocol: 'https', cert_file: 'c', key_file: keyFile } })[1];
+  expect(missing(far)).toContain(`the file ${far} does not exist`);
+  expect(missing('-----BEGIN PRIVATE KEY-----MIIsecret')).toMatch(/the file \*\*\* does not exist/);
+});
+
 describe('warnings', () => {
   const secure = { server: { external_url: 'https://files.example.com', listen_addr: ':1' } };
   it.each<[string, Tree, string[]]>([

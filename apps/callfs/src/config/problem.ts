@@ -37,11 +37,21 @@ export function inOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
 }
 
 const LONGEST_NAME = 64;
+const LONGEST_PATH = 1024;
 
 /** A name that somebody else chose, fit to print: no control characters, not endless, no password in a URL. */
 export function printable(name: string): string {
-  const clean = maskName(name).replace(/[^\x20-\x7e\u00a0-\u1fff]/g, '?');
-  return clean.length > LONGEST_NAME ? `${clean.slice(0, LONGEST_NAME)}…` : clean;
+  return shortened(name, LONGEST_NAME);
+}
+
+/** The path of a file, whole, since its end is what names it; never the text of a key that stands where its path should. */
+export function printablePath(path: string): string {
+  return path.includes('-----BEGIN') ? '***' : shortened(path, LONGEST_PATH);
+}
+
+function shortened(text: string, longest: number): string {
+  const clean = maskName(text).replace(/[^\x20-\x7e\u00a0-\u1fff]/g, '?');
+  return clean.length > longest ? `${clean.slice(0, longest)}…` : clean;
 }
 
 function maskName(name: string): string {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { printable } from '../problem';
+import { printablePath } from '../problem';
 import type { Judgement } from './judgement';
 
 export function judgeServer(judgement: Judgement): void {
@@ -19,7 +19,7 @@ function judgeCertificate(judgement: Judgement): void {
   const missing = files.filter(({ path }) => !existsSync(path));
   if (protocol === 'auto' && missing.length === files.length) {
     for (const { name, path } of missing.filter(({ name }) => judgement.isGiven(name)))
-      judgement.warn(name, `the file ${printable(path)} does not exist, so this server speaks plain HTTP`);
+      judgement.warn(name, `the file ${printablePath(path)} does not exist, so this server speaks plain HTTP`);
     return warnOfPlainHttp(judgement);
   }
   const next =
@@ -28,7 +28,7 @@ function judgeCertificate(judgement: Judgement): void {
       : 'either both the certificate and its key must be there, or neither';
   for (const { name, path } of missing) {
     const what = name === 'server.cert_file' ? 'certificate' : 'key of the certificate';
-    judgement.refuse(name, `${what} not found: the file ${printable(path)} does not exist; ${next}`);
+    judgement.refuse(name, `${what} not found: the file ${printablePath(path)} does not exist; ${next}`);
   }
 }
 
