@@ -1,12 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fileTarget, names, type Client } from '../support/client';
 import { freshDirectory, must, snapshot } from '../support/fixture';
+import { settlesWithin } from '../support/observed';
 import { patternBytes } from '../support/random';
 import { rawExchange, rawRequest } from '../support/raw';
 import { ROOT_KEY } from '../support/server';
 import { useServer } from '../support/use-server';
 
 const MAX_UPLOAD = 1_000_000;
+const settles = settlesWithin(60_000);
 const KEY = { Authorization: `Bearer ${ROOT_KEY}` };
 
 const server = useServer({ config: { server: { listen_addr: '127.0.0.1:0', protocol: 'http', max_upload_bytes: MAX_UPLOAD } } });
@@ -193,6 +195,23 @@ describe('H7 a body', () => {
 
     expect(outcomes(exchange)).toEqual(['200']);
     expect((await root.get(`${base}/victim`)).text).toBe('alive');
+  });
+
+  it('then a request behind a last answer that is out at once: that is never begun and holds nothing', async () => {
+    await must(root.put(`${base}/large`, patternBytes(3, 900_000)));
+    const last = rawRequest('PUT', target('n'), { Expect: '100-continue', 'Content-Length': 0 });
+    for (const behind of [
+      rawRequest('GET', `${target('large')}?follow=true`, KEY),
+      rawRequest('PUT', target('behind'), { ...KEY, 'Content-Length': 1 }, 'b'),
+      rawRequest('DELETE', target('large'), KEY),
+    ]) {
+      expect(outcomes(await rawExchange(server, last + behind, { untilClose: true }))).toEqual(['401 AUTHENTICATION_FAILED']);
+      // What begins later is over first, unless nothing was begun before.
+      await must(root.put(`${base}/later`, patternBytes(4, 900_000)));
+    }
+    expect((await root.get(`${base}/behind`)).outcome).toBe('404 FILE_NOT_FOUND');
+    expect((await root.get(`${base}/large`)).body).toEqual(patternBytes(3, 900_000));
+    await settles(async () => (await server.openDescriptors()).filter((name) => name.includes('/blobs/')), []);
   });
 });
 

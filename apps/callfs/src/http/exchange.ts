@@ -84,10 +84,9 @@ export class Exchange {
     return exchange === undefined || exchange.response.writableFinished ? undefined : exchange;
   }
 
-  /** Whether Node has not let go yet of an answer on this connection, which may be written already. */
-  static isAnsweredOn(socket: Socket): boolean {
-    const response = (socket as Attached)[EXCHANGE]?.response;
-    return response !== undefined && (response.socket !== null || !response.writableFinished);
+  /** The exchange that was begun last on this connection. */
+  static lastOn(socket: Socket): Exchange | undefined {
+    return (socket as Attached)[EXCHANGE];
   }
 
   /** Whether any request has come over this connection. */
@@ -98,7 +97,7 @@ export class Exchange {
   /** Whether the last answer on this connection is out and said that there would be no other. */
   static isOver(socket: Socket): boolean {
     const response = (socket as Attached)[EXCHANGE]?.response;
-    return response !== undefined && response.writableFinished && !response.shouldKeepAlive;
+    return response !== undefined && !response.shouldKeepAlive && response.writableFinished;
   }
 
   /** The trace this request belongs to: the caller's when it sent a valid `traceparent`, else one of its own. */

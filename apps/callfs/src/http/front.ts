@@ -57,9 +57,10 @@ export class HttpFront {
   }
 
   accept(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
-    const earlier = Exchange.on(request.socket);
-    if (earlier !== undefined) {
-      this.acceptAfter(earlier, request, response, awaitsContinue);
+    const { socket } = request;
+    if (socket.destroyed || Exchange.isOver(socket)) return;
+    if (response.socket === null) {
+      this.acceptAfter(Exchange.lastOn(socket), request, response, awaitsContinue);
       return;
     }
     const url = request.url ?? '/';
@@ -84,12 +85,16 @@ export class HttpFront {
 
   /**
    * A request that was sent without waiting for the answer to the one before it begins when that is over: it may depend
-   * on it (RFC 9112 §9.3.2). When that was the last on its connection, it never begins.
+   * on it (RFC 9112 §9.3.2), and Node would never tell that the client is gone before it has given the connection to its
+   * answer. When that was the last on its connection, it never begins.
    */
-  private acceptAfter(earlier: Exchange, request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
-    earlier.response.once('close', () => {
-      if (!Exchange.isOver(request.socket) && !request.socket.destroyed) this.accept(request, response, awaitsContinue);
-    });
+  private acceptAfter(
+    earlier: Exchange | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+    awaitsContinue: boolean,
+  ): void {
+    earlier?.response.once('close', () => this.accept(request, response, awaitsContinue));
   }
 
   reject(error: ClientError, socket: Socket): void {

@@ -1,5 +1,5 @@
 import { IncomingMessage } from 'node:http';
-import { Exchange } from '../exchange';
+import type { Socket } from 'node:net';
 
 /** Below this path a request that asks to become a WebSocket may. Without that it is an ordinary path of the tree. */
 export const SOCKETS = '/v1/files/ws';
@@ -67,7 +67,7 @@ export class SocketRequest extends IncomingMessage {
   get upgrade(): boolean {
     const message = this as Upgradable;
     if (message[UPGRADE] !== true || !opensSocket(this)) return false;
-    message[HASTY] ??= Exchange.isAnsweredOn(this.socket);
+    message[HASTY] ??= (this.socket as Answering)._httpMessage != null;
     return !message[HASTY];
   }
 
@@ -80,6 +80,9 @@ export class SocketRequest extends IncomingMessage {
     return (this as Upgradable)[HASTY] === true;
   }
 }
+
+/** Where Node keeps the answer that is being sent, or is due, on a connection. */
+type Answering = Socket & { readonly _httpMessage?: object | null };
 
 interface Upgradable {
   [UPGRADE]?: boolean;
