@@ -5,6 +5,7 @@ import { TestCluster } from '../support/cluster';
 import { must } from '../support/fixture';
 import { patternBytes } from '../support/random';
 import { storedFiles } from '../support/storage-root';
+import { begun, send } from '../uploads/tus-client';
 
 /** Nothing gives up waiting for PostgreSQL, on however busy a machine. */
 let cluster: TestCluster;
@@ -71,4 +72,20 @@ it('P8: a commit that PostgreSQL never answered for leaves nothing, without a re
   await held.end();
   expect((await cluster.node(1).client().get('/unanswered')).status).toBe(404);
   await expect.poll(() => storedFiles(node.dataDir), { timeout: 60_000, interval: 50 }).toEqual(before);
+});
+
+it('P8: nor does a part of an upload whose row PostgreSQL did not write in time', async () => {
+  const node = cluster.node(2);
+  await node.restart({ CALLFS_SERVER_METADATA_OP_TIMEOUT: '1s' });
+  const client = node.client();
+  const part = patternBytes(4, 100_000);
+  const upload = await begun(client, 300_000, { path: '/parts' });
+  const before = await storedFiles(node.dataDir);
+  const held = new Client({ connectionString: cluster.postgres.dsn(cluster.database) });
+  await held.connect();
+  await held.query('BEGIN; LOCK TABLE upload_part IN SHARE MODE');
+  expect((await send(client, upload, 0, part)).outcome).toBe('503 METADATA_UNAVAILABLE');
+  await held.end();
+  await expect.poll(() => storedFiles(node.dataDir), { timeout: 60_000, interval: 50 }).toEqual(before);
+  await must(send(client, upload, 0, part));
 });

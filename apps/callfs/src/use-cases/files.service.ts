@@ -180,16 +180,25 @@ export class FilesService {
   ): Promise<WriteOutcome> {
     const staged = this.spreader.concerns(taken) ? await this.spreader.spread(taken, caller) : taken;
     this.faults.reached('staged');
+    let mayBeCommitted = false;
     try {
       const plan = () => this.planUpload(caller, path, terms);
-      const commit = (planned: UploadPlan, guard: CommitGuard) =>
-        this.commitUpload(caller, planned, staged.content, terms, guard);
+      const commit = async (planned: UploadPlan, guard: CommitGuard) => {
+        mayBeCommitted = true;
+        try {
+          return await this.commitUpload(caller, planned, staged.content, terms, guard);
+        } catch (error) {
+          mayBeCommitted = !isRefusal(error);
+          throw error;
+        }
+      };
       const outcome = await this.commits.run(caller, { operation: terms.mode, plan, commit }, first);
       this.afterwards(staged.settle(), 'settle');
       this.observe(outcome.created ? 'create' : 'update', staged.content.backend);
       return outcome;
     } catch (error) {
-      this.giveUp(staged, error, caller);
+      if (mayBeCommitted) this.afterwards(staged.settle(), 'leave');
+      else this.afterwards(staged.discard(), 'discard');
       throw error;
     }
   }
@@ -251,19 +260,14 @@ export class FilesService {
     return changes;
   }
 
-  /** Whether a commit got through is not always known; then its blob is left to the sweep, which asks once it is old. */
-  private giveUp(staged: StagedContent, error: unknown, { signal }: Caller): void {
-    // Whoever goes away does so while the locks are waited for: a commit that was begun is not given up.
-    const isNeverMade = CallfsError.is(error)
-      ? error.code !== 'METADATA_UNAVAILABLE'
-      : signal?.aborted && error === signal.reason;
-    if (isNeverMade) this.afterwards(staged.discard(), 'discard');
-    else this.afterwards(staged.settle(), 'settle');
-  }
-
   private afterwards(work: Promise<void>, what: string): void {
     work.catch((error: unknown) => this.logger.warn({ err: error }, `could not ${what} a staged blob; recovery will`));
   }
+}
+
+/** Whether the metadata has said that nothing was changed. */
+function isRefusal(error: unknown): boolean {
+  return CallfsError.is(error) && error.code !== 'METADATA_UNAVAILABLE';
 }
 
 function partOf(data: Buffer, range?: ByteRange): Buffer {

@@ -65,7 +65,8 @@ export class ContentCopier {
       await this.store.changeReplicas(content.id, { add: [replica] }, guard);
     } catch (error) {
       // Whether the commit came through is not always known; then the blob is left to the sweep.
-      if (!CallfsError.is(error, 'METADATA_UNAVAILABLE')) await this.discard(replica);
+      if (CallfsError.is(error, 'METADATA_UNAVAILABLE')) await this.leave(replica);
+      else await this.discard(replica);
       throw error;
     }
     try {
@@ -93,6 +94,11 @@ export class ContentCopier {
     } catch (error) {
       if (!CallfsError.is(error)) throw error;
     }
+  }
+
+  /** Another node has settled its own already. */
+  private async leave(replica: Replica): Promise<void> {
+    if (this.providers.isAtHand(replica)) await this.providers.at(replica).settle?.(replica.key).catch(unlessKnown);
   }
 
   private async *checked(
@@ -147,6 +153,11 @@ class Reading {
       throw error;
     }
   }
+}
+
+/** The error that the caller is told of came first. */
+function unlessKnown(error: unknown): void {
+  if (!CallfsError.is(error)) throw error;
 }
 
 /** A content that is gone has no blobs to take back. */

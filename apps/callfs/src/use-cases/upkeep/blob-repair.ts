@@ -41,7 +41,8 @@ export class BlobRepair {
       await this.store.changeReplicas(content.id, { drop: [replica], add: [fresh] });
     } catch (error) {
       // Whether the commit came through is not always known; then the blob is left to the sweep.
-      if (!CallfsError.is(error, 'METADATA_UNAVAILABLE')) await provider.delete(fresh.key);
+      if (CallfsError.is(error, 'METADATA_UNAVAILABLE')) await provider.settle?.(fresh.key);
+      else await provider.delete(fresh.key);
       if (CallfsError.is(error, 'CONFLICT')) return false;
       throw error;
     }

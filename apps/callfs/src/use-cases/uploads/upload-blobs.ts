@@ -32,7 +32,7 @@ export class UploadBlobs {
     for (const { replica } of parts) for await (const chunk of await this.read(replica)) yield Buffer.from(chunk);
   }
 
-  /** Rows refer to them now. What fails is made up for after the next start. */
+  /** Rows refer to them now, or may. What fails is made up for after the next start. */
   async settle(blobs: readonly Replica[]): Promise<void> {
     for (const { backend, key } of blobs)
       await this.providers

@@ -145,8 +145,9 @@ export class UploadReceiver {
     try {
       now = await this.table.append(upload, added);
     } catch (error) {
-      // Whether it got through is not known: the recovery will ask.
-      if (!CallfsError.is(error, 'METADATA_UNAVAILABLE')) await this.discard(added);
+      // Where it is not known whether it got through, the sweep takes what no row refers to.
+      if (CallfsError.is(error, 'METADATA_UNAVAILABLE')) await this.blobs.settle(added.map(({ part }) => part.replica));
+      else await this.discard(added);
       throw error;
     }
     if (!now) {
