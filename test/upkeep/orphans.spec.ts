@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { newStorageKey } from '@callfs/core';
 import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
-import { storedFiles } from '../support/storage-root';
+import { blobMadeBy, storedFiles } from '../support/storage-root';
 import { useServer } from '../support/use-server';
 
 const server = useServer({ config: { storage: { orphan_grace: '1s', collect_grace: '0s' } } });
@@ -33,4 +33,18 @@ it('P8 P9 blobs that nothing knows are removed once they are old, and no others'
   const metrics = (await client.request('GET', '/metrics')).text;
   expect(metrics).toContain('callfs_orphaned_blobs_total{backend_type="localfs"} 1');
   expect(metrics).toContain('callfs_storage_bytes{backend_type="blobs",state="content"} 300000');
+});
+
+it('a blob that cannot be deleted keeps no others from it', async () => {
+  const client = server.client();
+  const stuck = await blobMadeBy(server.dataDir, () => must(client.put('/stuck', patternBytes(2, 100_000))));
+  const other = await blobMadeBy(server.dataDir, () => must(client.put('/other', patternBytes(3, 100_000))));
+  await rm(stuck);
+  await mkdir(stuck);
+  const from = server.output.length;
+  await must(client.delete('/stuck'));
+  await server.waitFor(/collecting garbage failed/, from);
+  await must(client.delete('/other'));
+  await expect.poll(() => existsSync(other), { timeout: 60_000, interval: 50 }).toBe(false);
+  await rm(stuck, { recursive: true });
 });

@@ -1,11 +1,13 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CallfsError, type Replica } from '@callfs/core';
+import { CallfsError, type Replica, type StorageKey } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 
 /** Rows of removed trees that one transaction deletes: few enough that no other commit waits long for it. */
 const REAP_BATCH = 500;
 const COLLECT_BATCH = 100;
+/** Blobs that could not be deleted and are remembered as such. */
+const STUCK_MAX = 1000;
 const INTERVAL_MS = 5_000;
 /** After a pass with more to come: others first. */
 const BREATH_MS = 5;
@@ -27,6 +29,8 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
   private timer: NodeJS.Timeout | undefined;
   private pass: Promise<void> | undefined;
   private stopped = false;
+  /** What could not be deleted waits until there is nothing else, so that it keeps no others. */
+  private readonly stuck = new Set<StorageKey>();
 
   constructor(
     private readonly store: MetadataStore,
@@ -93,16 +97,28 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
   private async collectOn(instanceId: string): Promise<number> {
     // Their time was set by the engine's clock.
     const now = BigInt(await this.store.tables.nowMs()) * 1_000_000n;
-    const due = await this.store.collectable(now, COLLECT_BATCH, [instanceId]);
+    const due = await this.store.collectable(now, COLLECT_BATCH + this.stuck.size, [instanceId]);
+    const others = due.filter(({ key }) => !this.stuck.has(key));
     const gone: Replica[] = [];
     try {
-      for (const blob of due) {
-        await this.providers.get(blob.backend).delete(blob.key);
+      for (const blob of others.length > 0 ? others : due) {
+        await this.delete(blob);
         gone.push(blob);
       }
     } finally {
       if (gone.length > 0) await this.store.forget(gone);
     }
     return gone.length;
+  }
+
+  private async delete({ backend, key }: Replica): Promise<void> {
+    try {
+      await this.providers.get(backend).delete(key);
+      this.stuck.delete(key);
+    } catch (error) {
+      if (this.stuck.size >= STUCK_MAX) this.stuck.clear();
+      this.stuck.add(key);
+      throw error;
+    }
   }
 }

@@ -180,6 +180,7 @@ export class FilesService {
   ): Promise<WriteOutcome> {
     const staged = this.spreader.concerns(taken) ? await this.spreader.spread(taken, caller) : taken;
     this.faults.reached('staged');
+    // Then nobody but the sweep may take it, which asks the metadata.
     let mayBeCommitted = false;
     try {
       const plan = () => this.planUpload(caller, path, terms);
