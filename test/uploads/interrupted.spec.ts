@@ -183,3 +183,22 @@ it('T6 answers 410 when it has expired, frees its bytes in the background, and c
     expect((await client.get(path)).text).toBe('xx');
   });
 });
+
+it('frees the parts of an upload whose node died when it had just become a file', async () => {
+  await withServer({ config: { storage: { collect_grace: '0s' } } }, async (own) => {
+    const client = own.client('alice');
+    const bytes = patternBytes(11, 3 * MIB);
+    const upload = await begun(client, bytes.length, { path: '/home/alice/f' });
+    await must(send(client, upload, 0, bytes.subarray(0, 2 * MIB)));
+    await own.restart({ CALLFS_DEBUG_PAUSE_AT: 'committed' });
+    const from = own.output.length;
+    const unanswered = expect(send(client, upload, 2 * MIB, bytes.subarray(2 * MIB))).rejects.toThrow();
+    await own.waitFor(/paused committed/, from);
+    await own.kill();
+    await unanswered;
+    expect((await storedFiles(own.dataDir)).blobs).toHaveLength(3);
+    await own.start({ CALLFS_STORAGE_UPLOAD_EXPIRY: '1s' });
+    await settles(async () => (await storedFiles(own.dataDir)).blobs.length, 1);
+    expect(sha256((await client.get('/home/alice/f')).body)).toBe(sha256(bytes));
+  });
+});

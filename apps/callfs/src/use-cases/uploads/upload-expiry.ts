@@ -29,6 +29,7 @@ export class UploadExpiry extends BackgroundWork {
     let expired = 0;
     for (let due = await this.table.due(BATCH); due.length > 0 && !this.stopped; due = await this.table.due(BATCH))
       for (const id of due) if (await this.uploads.expire(id)) expired++;
+    await this.uploads.freeLeftParts(BATCH);
     await this.table.forgetEnded(GRAVE_MS);
     if (expired === 0) return;
     this.observe(expired);

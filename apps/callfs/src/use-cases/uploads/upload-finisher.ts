@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { VirtualPath } from '@callfs/core';
 import type { Caller } from '../caller';
 import type { ContentStager, StagedContent } from '../content-stager';
@@ -13,6 +14,8 @@ import type { UploadTable } from './upload-table';
  * to the file; those in several are written once more, in order.
  */
 export class UploadFinisher {
+  private readonly logger = new Logger(UploadFinisher.name);
+
   constructor(
     private readonly table: UploadTable,
     private readonly blobs: UploadBlobs,
@@ -34,8 +37,16 @@ export class UploadFinisher {
     const outcome = whole
       ? await this.files.adopt(caller, path, write, whole)
       : await this.files.write(caller, path, { ...write, body: { chunks: this.blobs.assemble(parts), size } });
-    await this.blobs.free(await this.table.dropParts(upload.id));
+    // It is a file, whatever becomes of its parts.
+    await this.freeParts(upload.id).catch((error: unknown) => {
+      this.logger.warn({ err: error, upload: upload.id }, 'could not free the parts of an upload; it is tried again');
+    });
     return outcome;
+  }
+
+  /** Frees what an upload that is over has left. */
+  async freeParts(id: string): Promise<void> {
+    await this.blobs.free(await this.table.dropParts(id));
   }
 
   private async partsOf({ id, sources }: UploadRecord): Promise<UploadPart[]> {

@@ -182,10 +182,10 @@ export class UploadTable {
     return (parts as ReplicaRow[]).map(replicaOf);
   }
 
-  /** Forgets the parts of an upload that is a file now; the blobs that they were. */
+  /** Forgets the parts of an upload that is over; the blobs that they were. */
   async dropParts(id: string): Promise<Replica[]> {
     const [parts = []] = await this.tables.transaction(OPERATION, [
-      dropParts(id, `EXISTS (SELECT 1 FROM upload WHERE id = ? AND state = 'done')`),
+      dropParts(id, `NOT EXISTS (SELECT 1 FROM upload WHERE id = ? AND state = 'open')`),
     ]);
     return (parts as ReplicaRow[]).map(replicaOf);
   }
@@ -195,6 +195,17 @@ export class UploadTable {
     const rows = await this.tables.read<{ id: string }>(
       OPERATION,
       `SELECT id FROM upload WHERE expires_ms <= ${this.tables.now} AND state = 'open' ORDER BY expires_ms LIMIT ?`,
+      limit,
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Uploads that are over and still have parts: whoever ended them did not come to forget those. */
+  async withLeftParts(limit: number): Promise<string[]> {
+    const rows = await this.tables.read<{ id: string }>(
+      OPERATION,
+      `SELECT DISTINCT p.upload_id AS id FROM upload_part p LEFT JOIN upload u ON u.id = p.upload_id
+       WHERE u.id IS NULL OR u.state <> 'open' LIMIT ?`,
       limit,
     );
     return rows.map(({ id }) => id);

@@ -137,6 +137,11 @@ export class UploadsService {
     await this.sessions.run(id, async () => this.blobs.free(await this.table.remove(id)));
   }
 
+  /** Frees the parts that uploads have left whose end was cut short, so many of them at most. */
+  async freeLeftParts(limit: number): Promise<void> {
+    for (const id of await this.table.withLeftParts(limit)) await this.finisher.freeParts(id);
+  }
+
   /** Open uploads of all users, for administrators. */
   async list(filter: UploadFilter): Promise<OpenUpload[]> {
     const uploads = await this.table.list(filter);
