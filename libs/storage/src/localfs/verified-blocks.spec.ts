@@ -33,6 +33,12 @@ describe('VerifiedBlocks', () => {
     expect(verified.of(key, file).has(0, 1)).toBe(false);
   });
 
+  it('C7 forgets when the clock was set back', () => {
+    verified.of(key, file).add(0, 5);
+    now -= 30_000;
+    expect(verified.of(key, file).has(0, 1)).toBe(false);
+  });
+
   it('forgets after ten seconds, however often it is asked', () => {
     verified.of(key, file).add(0, 5);
     for (let seconds = 0; seconds < 9; seconds++) {

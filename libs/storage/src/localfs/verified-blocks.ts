@@ -31,7 +31,8 @@ export class VerifiedBlocks {
   of(key: StorageKey, stats: Stats): SoundBlocks {
     const now = this.now();
     const known = this.files.get(key);
-    if (known?.isOf(stats) && now - known.sinceMs < TRUST_MS) return known;
+    // A clock that was set back does not make it last longer.
+    if (known?.isOf(stats) && now >= known.sinceMs && now - known.sinceMs < TRUST_MS) return known;
     const blocks = blockCount(stats.size);
     if (blocks > BLOCKS || now - Math.max(stats.mtimeMs, stats.ctimeMs) < TICK_MS) return NONE;
     this.files.delete(key);
