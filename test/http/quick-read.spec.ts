@@ -224,3 +224,18 @@ it('is logged with the status of its answer', async () => {
   expect(isQuick).toBe(true);
   await server.waitFor(/"path":"\/v1\/files\/quick\/large","status":206,[^\n]*"bytes_out":12,/, said);
 });
+
+it('names an owner who has got a name since', async () => {
+  const root = server.client();
+  await root.put('/quick/owned', 'o');
+  await root.patch('/quick/owned', { owner: 7007, group: 7007 });
+  const owner = ({ fields }: Seen) => fields.filter((line) => /^X-CallFS-(Owner|Group):/.test(line));
+  const before = await quickly('GET', '/v1/files/quick/owned');
+  expect([before.isQuick, owner(before)]).toEqual([true, ['X-CallFS-Group: 7007', 'X-CallFS-Owner: 7007']]);
+
+  expect((await root.postJson('/v1/admin/users', { name: 'zoe', uid: 7007 })).status).toBe(201);
+
+  const after = await quickly('GET', '/v1/files/quick/owned');
+  expect([after.isQuick, owner(after)]).toEqual([true, ['X-CallFS-Group: zoe', 'X-CallFS-Owner: zoe']]);
+  expect(owner(await ordinarily('HEAD', '/v1/files/quick/owned'))).toEqual(owner(after));
+});

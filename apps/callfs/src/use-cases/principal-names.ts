@@ -11,6 +11,9 @@ export class PrincipalNames {
   private readonly names = { user: new Map<number, string>(), group: new Map<number, string>() };
   private readonly ids = { user: new Map<string, number>(), group: new Map<string, number>() };
 
+  /** Another when a number has got another name than it was told to have. */
+  version = 0;
+
   constructor(private readonly store: MetadataStore) {}
 
   /** Reads them all; they are few. */
@@ -20,6 +23,7 @@ export class PrincipalNames {
 
   learn(principals: readonly Principal[]): void {
     for (const { kind, id, name } of principals) {
+      if (this.names[kind].get(id) !== name) this.version++;
       this.names[kind].set(id, name);
       this.ids[kind].set(name, id);
     }

@@ -11,17 +11,23 @@ import { octalMode } from './entry-view';
 import { Placement } from './placement';
 
 /**
- * The header fields of GET and HEAD. A file's are made once for each state of its inode: the metadata's cache hands
- * out the same object until it changes.
+ * The header fields of GET and HEAD. A file's are made once for each state of its inode, as long as names stay what they
+ * are: the metadata's cache hands out the same object until it changes.
  */
 @Injectable()
 export class FileFields {
-  private readonly made = new WeakMap<Inode, Headers>();
+  private made = new WeakMap<Inode, Headers>();
+  private madeFor = 0;
 
   constructor(
     private readonly principals: PrincipalNames,
     private readonly placement: Placement,
   ) {}
+
+  /** Another when what was made before may name owner or group in another way. */
+  get version(): number {
+    return this.principals.version;
+  }
 
   /** Of any inode: what it is and whose. */
   ofInode(inode: Inode): Headers {
@@ -43,6 +49,10 @@ export class FileFields {
 
   /** Of a file's whole content. */
   ofFile(inode: Inode, content: Content, name: string): Headers {
+    if (this.madeFor !== this.version) {
+      this.made = new WeakMap();
+      this.madeFor = this.version;
+    }
     const known = this.made.get(inode);
     if (known) return known;
     const active = isActiveContent(inode.contentType);

@@ -30,7 +30,8 @@ const DECIDING_FIELDS = [
  */
 @Injectable()
 export class QuickRead implements QuickAnswer {
-  private readonly heads = new WeakMap<Inode, Head>();
+  private heads = new WeakMap<Inode, Head>();
+  private headsFor = 0;
   /** Of answers whose client has not taken all of them yet. */
   private bytesOnTheirWay = 0;
 
@@ -107,6 +108,10 @@ export class QuickRead implements QuickAnswer {
 
   /** Every field but those that differ from one answer to the next. */
   private linesOf({ inode, content }: Quick, name: string, exchange: Exchange, range: ByteRange | undefined): string {
+    if (this.headsFor !== this.fields.version) {
+      this.heads = new WeakMap();
+      this.headsFor = this.fields.version;
+    }
     let head = this.heads.get(inode);
     if (!head) this.heads.set(inode, (head = this.makeHead(inode, content, name, exchange)));
     if (!range) return head.whole;
