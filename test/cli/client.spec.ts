@@ -180,6 +180,14 @@ describe('callfs put and get', () => {
     expect(await described(tree)).toEqual(await described(here('back')));
   });
 
+  it('of many files, one after the other over one connection, says nothing but how many', async () => {
+    const names = Array.from({ length: 30 }, (_, i) => `many-${i}`);
+    await Promise.all(names.map((name) => writeFile(here(name), 'x')));
+    const { code, stderr } = await cli('put', '-j', '1', ...names, `${base}/`);
+    expect(stderr).toMatch(/^callfs: 30 files, 30 B in [\d.]+ s\n$/);
+    expect(code).toBe(0);
+  });
+
   it('"." is what is in it', async () => {
     await mkdir(here('inside'));
     await writeFile(here('inside/f'), 'f');
@@ -430,6 +438,14 @@ describe('callfs export and import', () => {
     expect(await cli('import', name, `${base}/copy`)).toMatchObject({ code: 0, stdout: '' });
 
     expect(await kept(`${base}/copy`)).toEqual(await kept(top));
+  });
+
+  it.each(['backup.zip', 'backup.tar.xz'])('%s is no archive that there is: 2, and no directory of that name', async (name) => {
+    const told = `callfs: ${name}: an archive ends with .tar, .tar.gz or .tgz here; any other name is that of a directory.\n`;
+    expect(await cli('export', name, base)).toEqual({ code: 2, stdout: '', stderr: told });
+    await writeFile(here(name), 'PK');
+    expect(await cli('import', name, `${base}/site`)).toEqual({ code: 2, stdout: '', stderr: told });
+    expect((await root.get(`${base}/site`)).status).toBe(404);
   });
 
   it('go through a pipe, and tar(1) reads and writes the same', async () => {

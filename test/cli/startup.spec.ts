@@ -176,6 +176,17 @@ describe('beside a server that runs', () => {
   });
 });
 
+it('an old Node.js is told what is needed, before anything of it fails', async () => {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.8' } });`;
+  await writeFile(file('old-node.cjs'), old);
+
+  expect(await runCli(['server'], { cwd: directory.path, env: { NODE_OPTIONS: `--require ${file('old-node.cjs')}` } })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^callfs needs Node\.js 20\.19 or 22, and this is 18\.20\.8\. .*"npm ci" in \/.+\n$/),
+  });
+});
+
 describe('npm start', () => {
   it('stops with its SIGTERM: no server is left behind', async () => {
     const cwd = await mkdtemp(join(directory.path, 'package-'));
@@ -183,7 +194,7 @@ describe('npm start', () => {
       scripts: Record<'start', string>;
     };
     // As npm runs it, but for the build, which must not be repeated under the other tests.
-    const command = scripts.start.replace('nest build', 'true').replace('dist/', `${join(__dirname, '../../dist')}/`);
+    const command = scripts.start.replace('nest build', 'true').replace('node callfs', `node ${join(__dirname, '../../callfs')}`);
     const port = await claimPort();
     const env = { ...variables(join(cwd, 'data')), CALLFS_SERVER_LISTEN_ADDR: `127.0.0.1:${port}`, PATH: process.env['PATH'] };
     const shell = spawn('sh', ['-c', command], { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] });

@@ -9,6 +9,7 @@ import { connect } from 'node:tls';
 import { once } from 'node:events';
 import { afterAll, expect, it } from 'vitest';
 import { reloadCertificate } from '../../apps/callfs/src/http/server';
+import { rawExchange, rawRequest } from '../support/raw';
 import { auth } from './support/shell';
 import { useShell } from './support/use-shell';
 
@@ -52,6 +53,18 @@ it('speaks TLS when the certificate is there, and tells browsers to come back th
   await once(response, 'end');
   const line = await shell.lineOf(response.headers['x-request-id'] as string);
   expect(line).toMatchObject({ status: 200, remote_addr: '127.0.0.1' });
+});
+
+it('answers plain HTTP with the hint that it speaks HTTPS, and closes', async () => {
+  const { responses, closed } = await rawExchange(shell, rawRequest('GET', '/v1/files/a', auth), { untilClose: true });
+  const [answer] = responses;
+
+  expect(answer?.status).toBe(400);
+  expect(JSON.parse(String(answer?.body))).toMatchObject({
+    code: 'INVALID_REQUEST',
+    message: expect.stringContaining('https://'),
+  });
+  expect(closed).toBe(true);
 });
 
 it('takes up a renewed certificate, and keeps the old one when the new pair is bad', async () => {

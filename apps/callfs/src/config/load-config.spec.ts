@@ -372,8 +372,9 @@ auth:
     expect(lines({}, env)).toContainEqual(expect.stringMatching(expected));
   });
 
-  it("leaves the client's variables and those of Kubernetes alone", () => {
+  it("leaves the client's variables, that of the image's health check and those of Kubernetes alone", () => {
     const env = {
+      CALLFS_HEALTH_URL: 'https://127.0.0.1:8443/health',
       CALLFS_URL: 'http://h',
       CALLFS_API_KEY: 'k',
       CALLFS_SERVICE_HOST: 'h',
@@ -414,6 +415,7 @@ it('names a certificate that is not there by its whole path, but never a key tha
 });
 
 describe('warnings', () => {
+  const cluster = { metadata_store: { dsn: 'postgres://h/d' }, dlm: { redis_addr: 'r:1' } };
   const secure = { server: { external_url: 'https://files.example.com', listen_addr: ':1' } };
   it.each<[string, Tree, string[]]>([
     ['plain http that others can reach', { server: { listen_addr: ':1' } }, ['server.listen_addr']],
@@ -427,6 +429,16 @@ describe('warnings', () => {
     ],
     ['a key that anybody could guess', { auth: { api_keys: ['a'.repeat(20)] } }, ['auth.api_keys[0]']],
     ['traces, which nobody sends yet', { tracing: { otlp_endpoint: 'http://h:4318' } }, ['tracing.otlp_endpoint']],
+    [
+      'a node whose own address is none that it speaks',
+      { ...cluster, instance_discovery: { instance_id: 'a', peer_endpoints: { a: 'https://a:1', b: 'https://b:1' } } },
+      ['instance_discovery.peer_endpoints.a'],
+    ],
+    [
+      'a node that nobody is told of',
+      { ...cluster, instance_discovery: { instance_id: 'node1', peer_endpoints: { 'node-1': 'http://a:1', b: 'http://b:1' } } },
+      ['instance_discovery.peer_endpoints'],
+    ],
     ['a dsn without a use', { metadata_store: { type: 'sqlite', dsn: 'postgres://h/d' } }, ['metadata_store.dsn']],
   ])('%s', (_, sections, expected) => {
     expect(warnings(sections)).toEqual(expected);

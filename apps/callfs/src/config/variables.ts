@@ -7,8 +7,8 @@ import type { Form } from './value-types';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = 'CALLFS_';
-/** For the client commands (`callfs ls` …), no settings of a server. */
-const CLIENT_VARIABLES = new Set(['CALLFS_URL', 'CALLFS_API_KEY', 'CALLFS_API_KEY_FILE']);
+/** No settings of a server: of the client commands (`callfs ls` …), and of the health check in the Dockerfile. */
+const OTHER_VARIABLES = new Set(['CALLFS_URL', 'CALLFS_API_KEY', 'CALLFS_API_KEY_FILE', 'CALLFS_HEALTH_URL']);
 /** Kubernetes puts the address of a service named `callfs…` into every pod under such names. */
 const SERVICE_VARIABLE =
   /^CALLFS_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
@@ -53,7 +53,7 @@ export function readVariables(env: Environment): ReadVariables {
     problems.push({ key, message, place: { kind: 'variable', variable: printable(variable) } });
   const ours = Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && env[name] !== undefined)
-    .filter((name) => !CLIENT_VARIABLES.has(name) && !isOfKubernetes(name, env[name]))
+    .filter((name) => !OTHER_VARIABLES.has(name) && !isOfKubernetes(name, env[name]))
     .sort();
 
   for (const variable of ours) {

@@ -46,6 +46,15 @@ export function answerClientError(error: ClientError, socket: Socket, settings: 
   return refuseConnection(socket, problem, settings);
 }
 
+/**
+ * Answers plain HTTP on a port of HTTPS, so that its sender need not guess why nothing comes back. `socket` is the
+ * connection below TLS.
+ */
+export function answerPlainHttp(socket: Socket, settings: ExchangeSettings): Refusal {
+  const message = 'This port speaks HTTPS. Begin the address with "https://".';
+  return refuseConnection(socket, new CallfsError('INVALID_REQUEST', message), settings);
+}
+
 /** Answers a connection on which no request is under way, and closes it. */
 function refuseConnection(socket: Socket, problem: CallfsError, settings: ExchangeSettings): Refusal {
   const requestId = newRequestId();

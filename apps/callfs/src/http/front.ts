@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { CallfsError } from '@callfs/core';
-import { answerClientError, unknownMethod, type ClientError } from './client-error';
+import { answerClientError, answerPlainHttp, unknownMethod, type ClientError } from './client-error';
 import { writeError } from './error-response';
 import { onSilence } from './idle-timeout';
 import { Exchange, type ExchangeSettings } from './exchange';
@@ -100,6 +100,11 @@ export class HttpFront {
   reject(error: ClientError, socket: Socket): void {
     const refused = answerClientError(error, socket, this.settings);
     if (refused !== undefined) this.observer?.refused(refused);
+  }
+
+  /** A connection to a port of HTTPS began with plain HTTP. */
+  plainHttp(socket: Socket): void {
+    this.observer?.refused(answerPlainHttp(socket, this.settings));
   }
 
   /** A connection has been silent for its timeout. */

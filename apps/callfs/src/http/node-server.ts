@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { connectionsOpen } from '../memory/heap-growth';
 import type { ClientError } from './client-error';
 import type { HttpFront } from './front';
@@ -56,6 +57,11 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
     front.accept(request, responseTo(request, socket, head), false),
   );
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, secured: TLSSocket) => {
+    if (error.code !== 'ERR_SSL_HTTP_REQUEST') return;
+    const socket = [...connections].find((open) => !(open instanceof TLSSocket) && open.remotePort === secured.remotePort);
+    if (socket?.writable) front.plainHttp(socket);
+  });
   server.on('timeout', (socket: Socket) => ifStillSilent(socket, () => front.silent(socket)));
   const note = (socket: Socket): void => {
     connections.add(socket);

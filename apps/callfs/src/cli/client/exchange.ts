@@ -68,8 +68,9 @@ export class Exchanges {
         : requestHttp(this.url + target, options, take);
       const connecting = setTimeout(() => outgoing.destroy(new Error(`no connection within ${CONNECT_MS / 1000} s`)), CONNECT_MS);
       outgoing.once('socket', (socket) => {
+        // One that is used again has long been connected: a listener would stay on it, and so for each of its requests.
         if (!socket.connecting) clearTimeout(connecting);
-        socket.once(this.isTls ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
+        else socket.once(this.isTls ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
       });
       outgoing.setTimeout(IDLE_MS, () => outgoing.destroy(new Error(`no answer within ${IDLE_MS / 1000} s`)));
       outgoing.on('error', fail);

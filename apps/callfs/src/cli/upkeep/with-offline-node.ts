@@ -8,6 +8,8 @@ export const OFFLINE_OPTION = {
   description: 'work on the node of the configuration while no server runs',
 };
 
+const IN_USE = / is in use by /;
+
 /** What the upkeep of a node that does not run tells; the node is let go of afterwards. */
 export async function* withOfflineNode<T>(
   { config: file }: ConfigOption,
@@ -17,7 +19,9 @@ export async function* withOfflineNode<T>(
   // Loaded only now: it brings the drivers.
   const { openOfflineUpkeep } = await import('../../composition/offline-upkeep.js');
   const upkeep = await openOfflineUpkeep(config).catch((error: unknown) => {
-    throw explainFailure(error, config) ?? error;
+    const explained = explainFailure(error, config);
+    if (explained === undefined || !IN_USE.test(explained.message)) throw explained ?? error;
+    throw new Error(`${explained.message} While a server runs, leave out --offline: it does the same.`, { cause: error });
   });
   try {
     yield* work(upkeep);

@@ -53,6 +53,11 @@ function judgeNodes({ values, isGiven, refuse, warn }: Judgement): void {
     );
   if (!isGiven('instance_discovery.instance_id'))
     warn('instance_discovery.instance_id', 'is the default; give each node of a cluster a name of its own');
+  else if (peers[self] === undefined && values['server.external_url'] === undefined)
+    warn(
+      'instance_discovery.peer_endpoints',
+      `does not name this node, ${self}, so that the others cannot reach it; add it, or correct instance_id`,
+    );
   const seen = new Map<string, string>();
   for (const [name, url] of Object.entries(peers)) {
     const earlier = seen.get(url);

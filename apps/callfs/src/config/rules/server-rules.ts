@@ -35,7 +35,15 @@ function judgeCertificate(judgement: Judgement): void {
 function warnOfPlainHttp({ values, warn }: Judgement): void {
   const { host } = values['server.listen_addr'];
   const behindProxy = values['server.external_url']?.startsWith('https:') || values['server.trusted_proxies'].length > 0;
-  if (isLoopback(host) || behindProxy) return;
+  if (behindProxy) return;
+  const own = values['instance_discovery.peer_endpoints'][values['instance_discovery.instance_id']];
+  if (own?.startsWith('https:'))
+    warn(
+      'instance_discovery.peer_endpoints',
+      'has this node at an https address, but it speaks plain HTTP, so that the others cannot reach it. Set server.cert_file and server.key_file, or write http',
+      [values['instance_discovery.instance_id']],
+    );
+  if (isLoopback(host)) return;
   warn(
     'server.listen_addr',
     'plain HTTP on an address that others can reach: keys and files travel unencrypted. Set server.cert_file and server.key_file, or put a TLS proxy in front and name it in server.trusted_proxies',

@@ -13,11 +13,23 @@ import { explainStorage } from './storage-failure';
 export function explainFailure(error: unknown, config: CallfsConfig): StartupError | undefined {
   if (error instanceof StartupError) return error;
   const causes = causesOf(error);
+  if (causes.some(({ message }) => message.includes('NODE_MODULE_VERSION'))) return builtForAnother(error);
   const listening = causes.find(({ syscall, code }) => syscall === 'listen' || syscall === 'bind' || code === 'EADDRINUSE');
   if (listening) return explainListening(listening, config, error);
   if (CallfsError.is(error)) return explainEngine(error, causes, config);
   const resolving = causes.find(({ syscall }) => syscall === 'getaddrinfo');
   return resolving ? explainListening(resolving, config, error) : explainFile(error, causes, config);
+}
+
+/** Node.js was changed after `npm ci`, which builds the SQLite driver for the one that runs it. */
+function builtForAnother(cause: unknown): StartupError {
+  return new StartupError({
+    kind: 'config',
+    key: '',
+    reason: `The SQLite driver was built for another version of Node.js than this ${process.versions.node}`,
+    next: 'Run "npm ci" with this one, or start CallFS with the one that ran it.',
+    cause,
+  });
 }
 
 /** A system call or SQLite itself that failed on one of the files that the configuration names. */
