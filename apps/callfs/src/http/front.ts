@@ -8,6 +8,7 @@ import { Exchange, type ExchangeSettings } from './exchange';
 import { parseTarget, routedPath, URL_MAX_BYTES } from './request-target';
 import type { SocketRequest } from './sockets/socket-request';
 import { framingFault } from './semantics/request-framing';
+import { WaitingLine } from './waiting-line';
 
 /** All header fields together, names and values, in bytes. */
 export const HEADERS_MAX_BYTES = 16 * 1024;
@@ -60,7 +61,7 @@ export class HttpFront {
     const { socket } = request;
     if (socket.destroyed || Exchange.isOver(socket)) return;
     if (response.socket === null) {
-      this.acceptAfter(Exchange.lastOn(socket), request, response, awaitsContinue);
+      this.acceptInTurn(request, response, awaitsContinue);
       return;
     }
     const url = request.url ?? '/';
@@ -88,13 +89,11 @@ export class HttpFront {
    * on it (RFC 9112 §9.3.2), and Node would never tell that the client is gone before it has given the connection to its
    * answer. When that was the last on its connection, it never begins.
    */
-  private acceptAfter(
-    earlier: Exchange | undefined,
-    request: IncomingMessage,
-    response: ServerResponse,
-    awaitsContinue: boolean,
-  ): void {
-    earlier?.response.once('close', () => this.accept(request, response, awaitsContinue));
+  private acceptInTurn(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    const { socket } = request;
+    const current = Exchange.lastOn(socket);
+    if (current === undefined) return;
+    WaitingLine.on(socket).join(response, current.response, () => this.accept(request, response, awaitsContinue));
   }
 
   reject(error: ClientError, socket: Socket): void {
