@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { Command, CommandRunner, Help, Option } from 'nest-commander';
 import { write } from '../client/write-out';
@@ -38,8 +39,8 @@ Examples:
 
 /** The file is there when it is whole. */
 async function dumpToFile(file: string, options: ConfigOption): Promise<number> {
-  const partial = `${file}.partial`;
-  const handle = await open(partial, 'w', 0o600);
+  const partial = `${file}.${randomBytes(8).toString('hex')}.partial`;
+  const handle = await open(partial, 'wx', 0o600);
   try {
     const rows = await dumpTo((text) => handle.appendFile(text), options);
     await handle.sync();

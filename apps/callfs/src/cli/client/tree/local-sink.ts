@@ -1,9 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { chmod, chown, lchown, link, lstat, lutimes, mkdir, readlink, rename, rm, symlink, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lchown,
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  open,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { TreeEntry, TreeReport, TreeSink } from './tree-entry';
 
 export interface LocalSinkOptions {
@@ -15,9 +28,13 @@ export interface LocalSinkOptions {
   readonly create: boolean;
 }
 
+const PRIVATE_FILE = 0o600;
+const PRIVATE_DIRECTORY = 0o700;
+
 /**
  * A file or directory of this machine. A file is written beside its place and takes it when it is complete, so a copy
- * that breaks off never leaves half a file. Nothing is written through links that are found on the way.
+ * that breaks off never leaves half a file. Nothing is written through links that are found on the way. Until what is
+ * copied has the mode that it is to have, nobody else may look into it.
  */
 export class LocalSink implements TreeSink {
   readonly isSequential = false;
@@ -31,7 +48,7 @@ export class LocalSink implements TreeSink {
   async directory(entry: TreeEntry): Promise<void> {
     const path = this.pathOf(entry);
     try {
-      await mkdir(path);
+      await mkdir(path, { mode: this.options.preserve ? PRIVATE_DIRECTORY : 0o777 });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await this.isDirectory(entry, path))) throw error;
     }
@@ -42,8 +59,7 @@ export class LocalSink implements TreeSink {
     const path = this.pathOf(entry);
     const staged = join(dirname(path), `.callfs-${randomBytes(8).toString('hex')}.part`);
     try {
-      await pipeline(content, createWriteStream(staged, { flags: 'wx', mode: 0o666, highWaterMark: 1 << 18 }));
-      await this.preserve(entry, staged);
+      await this.write(entry, content, staged);
       if (this.options.create) await link(staged, path).finally(() => unlink(staged));
       else await rename(staged, path);
     } catch (error) {
@@ -70,8 +86,23 @@ export class LocalSink implements TreeSink {
       await this.preserve(entry, this.pathOf(entry)).catch((error: unknown) => report(entry.names, error));
   }
 
+  /** By its descriptor: who may write to the directory can put something else under the name. */
+  private async write(entry: TreeEntry, content: Readable, path: string): Promise<void> {
+    const { owners, preserve } = this.options;
+    const file = await open(path, 'wx', preserve ? PRIVATE_FILE : 0o666);
+    try {
+      await writeFile(file, content);
+      // Before the mode: chown takes away set-user-ID.
+      if (owners) await file.chown(entry.uid, entry.gid);
+      if (!preserve) return;
+      await file.chmod(entry.mode);
+      await file.utimes(seconds(entry), seconds(entry));
+    } finally {
+      await file.close();
+    }
+  }
+
   private async preserve(entry: TreeEntry, path: string): Promise<void> {
-    // Before the mode: chown takes away set-user-ID.
     if (this.options.owners) await chown(path, entry.uid, entry.gid);
     if (!this.options.preserve) return;
     await chmod(path, entry.mode);

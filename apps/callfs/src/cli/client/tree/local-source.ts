@@ -1,8 +1,10 @@
-import { createReadStream, type BigIntStats } from 'node:fs';
-import { lstat, readdir, readlink, stat } from 'node:fs/promises';
+import { constants, createReadStream, type BigIntStats } from 'node:fs';
+import { lstat, open, readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TreeEntry, TreeReport, TreeSource } from './tree-entry';
+
+const { O_RDONLY, O_NOFOLLOW } = constants;
 
 /** A file or directory of this machine. The root is followed when it is a link; links below are copied as links. */
 export class LocalSource implements TreeSource {
@@ -15,10 +17,11 @@ export class LocalSource implements TreeSource {
   }
 
   async open({ names, size }: TreeEntry): Promise<Readable> {
+    if (size === 0) return createReadStream('/dev/null');
+    // Only the root was followed: what has become a link since it was looked at is none of the tree's.
+    const file = await open(this.pathOf(names), names.length === 0 ? O_RDONLY : O_RDONLY | O_NOFOLLOW);
     // A file that grows meanwhile is sent as long as it was when it was announced.
-    return size === 0
-      ? createReadStream('/dev/null')
-      : createReadStream(this.pathOf(names), { end: size - 1, highWaterMark: 1 << 18 });
+    return file.createReadStream({ end: size - 1, highWaterMark: 1 << 18 });
   }
 
   private async *walk(names: readonly string[], stats: BigIntStats, report: TreeReport): AsyncGenerator<TreeEntry> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
@@ -19,8 +20,8 @@ export class TarSink implements TreeSink {
 
   /** `-` is standard output; a name that ends with `gz` is compressed. */
   constructor(private readonly path: string) {
-    this.staged = path === '-' ? undefined : `${path}.part`;
-    const out: Writable = this.staged === undefined ? process.stdout : createWriteStream(this.staged);
+    this.staged = path === '-' ? undefined : `${path}.${randomBytes(8).toString('hex')}.part`;
+    const out: Writable = this.staged === undefined ? process.stdout : createWriteStream(this.staged, { flags: 'wx' });
     const compressed = path.endsWith('gz') ? [createGzip()] : [];
     this.written = pipeline([this.archive as unknown as Readable, ...compressed, out], { end: out !== process.stdout });
     // Whoever adds or settles hears of it.
