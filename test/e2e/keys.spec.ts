@@ -246,6 +246,12 @@ describe('A5 a key for one directory', () => {
   });
 });
 
+function beginTus(client: Client, path: string): Promise<Answer> {
+  const metadata = `path ${Buffer.from(path).toString('base64')}`;
+  const headers = { 'tus-resumable': '1.0.0', 'upload-length': 4, 'upload-metadata': metadata };
+  return client.request('POST', '/v1/uploads', { headers });
+}
+
 describe('A5 a key for some verbs', () => {
   const ACTS: Readonly<Record<string, { verbs: readonly string[]; act: (client: Client, at: string) => Promise<Answer> }>> = {
     'reads a file': { verbs: ['read'], act: (client, at) => client.get(`${at}/file`) },
@@ -301,6 +307,35 @@ describe('A5 a key for some verbs', () => {
     const link = (client: Client) => client.postJson('/v1/links/generate', { path: `${at}/file`, expiry_seconds: 60 });
     for (const { client } of [keys.share, keys.read]) expect((await link(client)).status).toBe(403);
     expect((await link((await issueKey(server, { verbs: ['read', 'share'] })).client)).status).toBe(201);
+  });
+
+  // How a key is refused tells nothing of what there is.
+  it.each<[string, (typeof VERBS)[number], (client: Client, path: string) => Promise<Answer>]>([
+    ['reading', 'share', (client, path) => client.get(path)],
+    ['listing', 'share', (client, path) => client.request('GET', `/v1/directories${path}`)],
+    ['creating', 'share', (client, path) => client.post(path, 'x')],
+    ['replacing', 'read', (client, path) => client.put(path, 'x', { 'if-match': '"other"' })],
+    ['making a link', 'share', (client, path) => client.symlink(path, 'x')],
+    ['removing', 'write', (client, path) => client.delete(path)],
+    ['renaming', 'write', (client, path) => client.move(path, `${path}-b`)],
+    ['renaming onto it', 'delete', (client, path) => client.move('/', path)],
+    ['copying', 'write', (client, path) => client.copy(path, `${path}-c`)],
+    ['changing a mode', 'list', (client, path) => client.patch(path, { mode: '0600' })],
+    ['moving the bytes', 'delete', (client, path) => client.patch(path, { backend: 'localfs' })],
+    ['beginning an upload', 'share', (client, path) => beginTus(client, path)],
+  ])('%s with a key that is only for %s is refused alike where there is something and where not', async (_, verb, act) => {
+    const at = await fixture();
+    await must(root.symlink(`${at}/symlink`, 'nowhere'));
+    const { client } = keys[verb];
+    for (const name of ['file', 'dir', 'symlink', 'missing', 'missing/below', 'file/below']) {
+      const path = `${at}/${name}`;
+      const { request_id: _id, ...told } = (await act(client, path)).json;
+      expect([name, { ...told, path: '' }]).toEqual([
+        name,
+        { ...told, code: 'PERMISSION_DENIED', missing: expect.any(String), path: '' },
+      ]);
+      expect(told).not.toHaveProperty('existing_path');
+    }
   });
 
   it('to list tells nothing of the bytes', async () => {

@@ -18,7 +18,10 @@ export interface KeyScope {
   readonly expiresMs?: number;
 }
 
-/** `PERMISSION_DENIED` when the caller's key is not good for any of `verbs`, at `path` if it is about one. */
+/**
+ * `PERMISSION_DENIED` when the caller's key is not good for any of `verbs`, at `path` if it is about one. Use cases ask it
+ * before they look anything up, so that a key tells nothing of what there is by how it is refused.
+ */
 export function requireVerb({ scope, keyId, user }: Identity, verbs: readonly KeyVerb[], path?: VirtualPath): void {
   if (!scope || verbs.some((verb) => scope.verbs.includes(verb))) return;
   const wanted = verbs.join(' or ');

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { UnixAuthorizer, type Identity } from '@callfs/auth';
+import { requireVerb, UnixAuthorizer, type Identity } from '@callfs/auth';
 import { CallfsError, nowNs, type EpochNs, type Inode, type VirtualPath } from '@callfs/core';
 import { MetadataStore, type AttributeChanges, type CommitGuard } from '@callfs/metadata';
 import type { Caller } from './caller';
@@ -41,6 +41,7 @@ export class AttributesService {
 
   /** All of the changes or none. Owner and group change first, so that a mode in the same request is what stays. */
   async change(caller: Caller, path: VirtualPath, request: AttributeRequest): Promise<WriteOutcome> {
+    requireVerb(caller.identity, ['write'], path);
     const uid = request.owner === undefined ? undefined : await this.principals.idOf('user', request.owner);
     const gid = request.group === undefined ? undefined : await this.principals.idOf('group', request.group);
     const plan = async (): Promise<AttributesPlan> => {

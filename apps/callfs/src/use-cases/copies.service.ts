@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { UnixAuthorizer } from '@callfs/auth';
+import { requireVerb, UnixAuthorizer } from '@callfs/auth';
 import { CallfsError, isSuperuser, type VirtualPath } from '@callfs/core';
 import { MetadataStore, type CommitGuard } from '@callfs/metadata';
 import type { Caller } from './caller';
@@ -53,6 +53,8 @@ export class CopiesService {
 
   private async plan(caller: Caller, from: VirtualPath, to: VirtualPath, options: CopyOptions): Promise<CopyPlan> {
     const { identity } = caller;
+    requireVerb(identity, ['read'], from);
+    requireVerb(identity, ['write'], to);
     const source = await this.resolver.existing(identity, from, { follow: true });
     const isDirectory = source.inode.type === 'directory';
     if (isDirectory && !options.recursive) throw notRecursive(source.path);

@@ -53,6 +53,7 @@ export class DirectoriesService {
 
   /** Judges the listing of a directory: read and search on it. `FILE_NOT_FOUND`, `NOT_A_DIRECTORY`. */
   async open(caller: Caller, path: VirtualPath): Promise<Existing> {
+    requireVerb(caller.identity, ['list'], path);
     const found = await this.resolver.existing(caller.identity, path.withoutTrailingSlash(), { follow: true });
     if (found.inode.type !== 'directory') {
       const message = `${found.path.toString()} is a file, not a directory; GET /v1/files${found.path.toUrl()} reads it.`;

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { UnixAuthorizer, type Identity } from '@callfs/auth';
+import { requireVerb, UnixAuthorizer, type Identity } from '@callfs/auth';
 import {
   CallfsError,
   EXECUTE,
@@ -97,10 +97,10 @@ export class FilesService {
    * is listed. A small file's bytes are in `data` already.
    */
   async open(caller: Caller, path: VirtualPath, options: { follow: boolean; data: boolean }): Promise<Existing> {
+    this.authorizer.stat(caller.identity, path);
     const follow = followsAtEnd(path, options);
     const found = await this.resolver.existing(caller.identity, path, { ...options, follow });
     if (found.inode.type === 'file') this.authorizer.read(caller.identity, found.inode, found.path);
-    else this.authorizer.stat(caller.identity, found.path);
     return found;
   }
 
@@ -206,6 +206,7 @@ export class FilesService {
 
   private async planUpload(caller: Caller, path: VirtualPath, terms: WriteTerms): Promise<UploadPlan> {
     const { identity } = caller;
+    requireVerb(identity, ['write'], path);
     if (path.isRoot) throw isADirectory(path);
     if (path.saysDirectory) throw saysDirectory(path);
     // As open(2): O_EXCL takes a symbolic link for what exists, O_CREAT alone goes where it leads.

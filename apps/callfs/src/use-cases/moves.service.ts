@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { UnixAuthorizer, type Identity } from '@callfs/auth';
+import { requireVerb, UnixAuthorizer, type Identity } from '@callfs/auth';
 import { CallfsError, type VirtualPath } from '@callfs/core';
 import { MetadataStore, type CommitGuard, type NewName } from '@callfs/metadata';
 import type { Caller } from './caller';
@@ -66,6 +66,8 @@ export class MovesService {
 
   private async plan(caller: Caller, from: VirtualPath, to: VirtualPath, options: MoveOptions): Promise<MovePlan> {
     const { identity } = caller;
+    requireVerb(identity, ['delete'], from);
+    requireVerb(identity, ['write'], to);
     if (from.isRoot || to.isRoot) throw rootStays();
     // In the order of rename(2): both parents are walked to before either name is looked up.
     const origin = await this.resolver.lookUp(identity, from, { follow: false });

@@ -1,4 +1,4 @@
-import type { UnixAuthorizer } from '@callfs/auth';
+import { requireVerb, type UnixAuthorizer } from '@callfs/auth';
 import { CallfsError, VirtualPath, type Content, type Inode, type Replica } from '@callfs/core';
 import type { MetadataStore } from '@callfs/metadata';
 import { type CommitGuard } from '@callfs/metadata';
@@ -92,6 +92,7 @@ export class RelocationsService {
     wanted: WantedPlace,
     options: RelocationOptions,
   ): Promise<Omit<WriteOutcome, 'created'>> {
+    requireVerb(caller.identity, ['write'], path);
     await this.refuseUnknown(wanted);
     if (path.isRoot) throw rootStays();
     const { existing } = await this.plan(caller, path, options);

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { UnixAuthorizer } from '@callfs/auth';
+import { requireVerb, UnixAuthorizer } from '@callfs/auth';
 import { CallfsError, isSuperuser, type VirtualPath } from '@callfs/core';
 import { MetadataStore, type CommitGuard } from '@callfs/metadata';
 import type { Caller } from './caller';
@@ -51,6 +51,7 @@ export class RemovalsService {
   }
 
   private async plan(caller: Caller, path: VirtualPath, options: RemovalOptions): Promise<RemovalPlan> {
+    requireVerb(caller.identity, ['delete'], path);
     if (path.isRoot) throw rootStays();
     const existing = await this.resolver.existing(caller.identity, path, { follow: false });
     this.authorizer.remove(caller.identity, existing.parent, existing.inode, existing.path);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { UnixAuthorizer } from '@callfs/auth';
+import { requireVerb, UnixAuthorizer } from '@callfs/auth';
 import { CallfsError, PATH_MAX_BYTES, VirtualPath } from '@callfs/core';
 import { MetadataStore, type CommitGuard } from '@callfs/metadata';
 import type { Caller } from './caller';
@@ -28,6 +28,7 @@ export class SymlinksService {
 
   /** symlink(2): the target need not exist. `FILE_ALREADY_EXISTS`; `INVALID_PATH` for a target that could never be one. */
   async create(caller: Caller, path: VirtualPath, target: string, condition?: WriteCondition): Promise<WriteOutcome> {
+    requireVerb(caller.identity, ['write'], path);
     const text = validTarget(target);
     const plan = async (): Promise<LinkPlan> => {
       const located = await this.resolver.resolve(caller.identity, path, { follow: false }).catch(parentNotADirectory);
