@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Client } from '../support/client';
 import { TestCluster } from '../support/cluster';
@@ -5,6 +6,7 @@ import type { Fault } from '../support/fault-proxy';
 import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { storedFiles } from '../support/storage-root';
+import { putOn } from './replicas';
 import { pollEmptyStaging } from './staging';
 
 const MIB = 1024 * 1024;
@@ -44,6 +46,21 @@ it.each<[string, string, string, 'GET' | 'PUT', Fault]>([
     const answer = await must(node.client().get(path));
     expect([sha256(answer.body), answer.header('x-callfs-instance-id')]).toEqual([sha256(bytes), `node-${path.at(-1)}`]);
   }
+});
+
+it('no blob is given up for one that is missing: the file stays where it is', async () => {
+  const [, missing = ''] = await putOn(cluster, '/twice', bytes, 1, 2);
+  await rm(missing);
+  expect((await one.patch('/twice', { instance: 'node-2' })).outcome).toBe('503 BACKEND_UNAVAILABLE');
+  for (const client of [one, two]) expect(sha256((await must(client.get('/twice'))).body)).toBe(sha256(bytes));
+});
+
+it('nor when there are too many, be it the one at its own place that is missing', async () => {
+  const [missing = ''] = await putOn(cluster, '/too-many', bytes, 1, 2);
+  await rm(missing);
+  await cluster.node(2).restart({ CALLFS_STORAGE_REPLICA_GRACE: '1s' });
+  await cluster.node(2).waitFor(/A blob of this file is missing from its backend/);
+  for (const client of [one, two]) expect(sha256((await must(client.get('/too-many'))).body)).toBe(sha256(bytes));
 });
 
 function flipped(chunk: Buffer): Buffer {

@@ -185,6 +185,8 @@ export class RelocationsService {
       ...others.filter((each) => !isSamePlace(each, before)),
     ];
     const drop = oldFirst.slice(0, Math.max(0, replicas.length - this.copies));
+    const there = drop.length > 0 ? blobAt(content.replicas, blob) : undefined;
+    if (there) await this.copier.makeSure(content, there);
     await this.store.changeReplicas(content.id, { drop, place }, guard);
     const left = replicas.filter((replica) => !drop.includes(replica));
     const moved = { ...content, ...place, replicas: left };

@@ -70,14 +70,25 @@ export class ContentCopier {
       throw error;
     }
     try {
-      const provider = this.providers.at(replica);
-      const { size } = await provider.stat(replica.key);
-      if (size !== content.size) throw new CallfsError('BACKEND_UNAVAILABLE', `The copy has ${size} bytes.`);
-      await provider.settle?.(replica.key);
+      await this.makeSure(content, replica);
+      await this.providers.at(replica).settle?.(replica.key);
     } catch (error) {
       await this.store.changeReplicas(content.id, { drop: [replica] }).catch(unlessGone);
-      throw missingIsNoAnswer(error);
+      throw error;
     }
+  }
+
+  /** A blob for which another is to be given up is there, and as long as it should be: `BACKEND_UNAVAILABLE`, `PEER_UNAVAILABLE`. */
+  async makeSure(content: CopiedContent, replica: Replica): Promise<void> {
+    const found = this.providers.at(replica).stat(replica.key);
+    const { size } = await found.catch((error: unknown) => {
+      throw missingIsNoAnswer(error);
+    });
+    if (size !== content.size)
+      throw new CallfsError(
+        'BACKEND_UNAVAILABLE',
+        `A blob of this file has ${size} bytes instead of ${content.size}; run "callfs fsck".`,
+      );
   }
 
   /** Both in one: `content` has a blob more, at `place`. */

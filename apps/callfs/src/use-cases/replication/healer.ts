@@ -215,7 +215,8 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   /** The first of a pass tell enough: the others have most often the same reason. */
   private complain(facts: object): void {
-    if (this.failures++ < TOLD_FAILURES) this.logger.warn(facts, 'a content could not be given another copy; it is tried again');
+    if (this.failures++ < TOLD_FAILURES)
+      this.logger.warn(facts, 'a content could not be given as many copies as it is to have; it is tried again');
   }
 
   private async drop(
@@ -226,6 +227,8 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
   ): Promise<void> {
     if (drop.length === 0) return;
     const left = replicas.filter((replica) => !drop.includes(replica));
+    // Those that were added were looked at. What the metadata says of the others may be wrong.
+    for (const replica of left) if (content.replicas.includes(replica)) await this.copier.makeSure(content, replica);
     const [first] = left;
     const hasPlace = left.some((replica) => isOwn(content, replica));
     const place = !hasPlace && first && { backend: first.backend, instanceId: first.instanceId || content.instanceId };
