@@ -80,6 +80,12 @@ it.each<[string, () => Promise<Answer>, string, RegExp]>([
     /\/dir is a directory\. Name a file/,
   ],
   [
+    'an upload in parts that begins at its path',
+    () => root.post(`${base}/new`, '', { 'tus-resumable': '1.0.0', 'upload-length': '10' }),
+    '400 INVALID_REQUEST',
+    /POST \/v1\/uploads/,
+  ],
+  [
     'a path without its prefix',
     () => root.request('PUT', '/file.txt', { body: 'x' }),
     '404 ROUTE_NOT_FOUND',

@@ -391,6 +391,11 @@ auth:
     ]);
   });
 
+  it('tells whom a variable takes out of embedded mode where keys come from', () => {
+    const start = () => loadConfig({ cwd: dir, env: { CALLFS_LOG_LEVEL: 'debug' } });
+    expect(start).toThrow(/auth\.api_keys: is missing[^]*no configuration file here.*"callfs config init --output config\.yaml"/);
+  });
+
   it('does not complain of each missing key when the file cannot be read', () => {
     expect(lines('a: [')).toHaveLength(1);
   });

@@ -77,7 +77,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const computed = computedDefaults(values);
   const complete: Values = { ...values, ...withoutGiven(computed, given) };
   if (readable) applyRules(complete, given, base, { problems, warnings, file });
-  if (problems.length > 0) throw new ConfigError(inOrder(problems));
+  if (problems.length > 0) throw new ConfigError(inOrder(problems), file === undefined);
   return {
     config: buildConfig(complete, { file: found?.path, embedded: embedded !== undefined, base }),
     settings: KEY_NAMES.map((key) => settingOf(key, given.get(key), computed[key])),

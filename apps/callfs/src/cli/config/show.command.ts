@@ -32,7 +32,7 @@ export class ShowCommand extends CommandRunner {
     return `
 Examples:
   callfs config show --config config.yaml
-  CALLFS_LOG_LEVEL=warn callfs config show | grep log
+  CALLFS_LOG_LEVEL=warn callfs config show --config config.yaml | grep log
   callfs config show --json | jq '.[] | select(.source.kind != "default")'`;
   }
 }

@@ -66,7 +66,7 @@ SIGTERM and SIGINT stop it gracefully, a second one at once. SIGHUP takes up a r
 Examples:
   callfs server
   callfs server --config /etc/callfs/config.yaml
-  CALLFS_LOG_LEVEL=debug callfs server --wait-for-dependencies 30s`;
+  CALLFS_LOG_LEVEL=debug callfs server --config /etc/callfs/config.yaml --wait-for-dependencies 30s`;
   }
 }
 

@@ -29,7 +29,7 @@ import { OutcomeResponse } from './outcome-response';
 import { readPatch } from './patch-request';
 import { Placement } from './placement';
 import { flag } from './query-values';
-import { readUpload } from './upload-request';
+import { readUpload, refuseTus } from './upload-request';
 
 const PREFIX = '/v1/files';
 
@@ -74,6 +74,7 @@ export class FilesController {
   async post(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = callerOf(request);
     const path = pathOf(request, PREFIX);
+    refuseTus(request.headers);
     try {
       const outcome = await this.create(caller, path, request);
       this.sendOutcome(caller, outcome, reply);

@@ -28,3 +28,10 @@ function copiedByPost(): CallfsError {
     'X-CallFS-Copy-Source copies with POST, not PUT; nothing was changed. "?overwrite=true" replaces what is there.';
   return new CallfsError('INVALID_REQUEST', message);
 }
+
+/** An upload in parts that begins here would make an empty file. `INVALID_REQUEST`. */
+export function refuseTus(headers: IncomingMessage['headers']): void {
+  if (headers['tus-resumable'] === undefined) return;
+  const message = 'Uploads with Tus-Resumable begin with POST /v1/uploads, and Upload-Metadata has the path.';
+  throw new CallfsError('INVALID_REQUEST', message);
+}
