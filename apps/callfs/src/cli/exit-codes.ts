@@ -34,5 +34,10 @@ export function exitCodeOf(error: unknown): number {
 /** Says on stderr what is wrong, without a stack trace. Commander has spoken for itself. */
 export function reportFailure(error: unknown): void {
   if (isCommanderError(error) || error instanceof CommandEnd) return;
-  process.stderr.write(`callfs: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`callfs: ${inLines(error instanceof Error ? error.message : String(error))}\n`);
+}
+
+/** A server's words may quote names that others chose: lines stay, what a terminal would obey does not. */
+function inLines(message: string): string {
+  return message.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?');
 }

@@ -2,6 +2,7 @@ import { Command, Help, Option } from 'nest-commander';
 import type { ConfigOption } from '../config-option';
 import { ClientCommand, SERVER_HELP } from './client-command';
 import type { FileClient, RemoteStat } from './file-client';
+import { printable } from './progress';
 import { remotePath } from './remote-path';
 import { Tally } from './tally';
 import { write } from './write-out';
@@ -51,9 +52,9 @@ Examples:
 function asText({ path, target, ...known }: RemoteStat): string {
   const { type, size, mode, owner, uid, group, gid, mtime, etag, contentType, backend, instance } = known;
   const rows: [string, string | number | undefined][] = [
-    ['path', path],
+    ['path', shown(path)],
     ['type', type],
-    ['target', target],
+    ['target', target === undefined ? undefined : shown(target)],
     ['size', size],
     ['mode', mode],
     ['owner', `${owner} (${uid})`],
@@ -65,4 +66,9 @@ function asText({ path, target, ...known }: RemoteStat): string {
   ];
   const lines = rows.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(13)} ${value}\n`]));
   return lines.join('');
+}
+
+/** As it is for a program; on a terminal without what that would obey. */
+function shown(name: string): string {
+  return process.stdout.isTTY ? printable(name) : name;
 }

@@ -1,5 +1,6 @@
 import type { FsckFinding } from '../../use-cases/upkeep/fsck-finding';
 import { byteSize } from '../byte-size';
+import { plain } from '../locks/lock-table';
 import type { Paint } from '../style';
 
 const STYLES = { found: 'red', kept: 'red', repaired: 'green' } as const;
@@ -12,7 +13,7 @@ export function findingText(finding: FsckFinding, paint: Paint): string {
     ...(bytes === undefined ? [] : [byteSize(bytes)]),
     ...(paths.length === 0 ? [] : [`files: ${paths.map((path) => JSON.stringify(path)).join(', ')}`]),
   ];
-  return `${paint(STYLES[state], state.padEnd(8))}  ${kind}: ${message}; ${where.join(', ')}`;
+  return `${paint(STYLES[state], state.padEnd(8))}  ${plain(`${kind}: ${message}; ${where.join(', ')}`)}`;
 }
 
 function placeOf({ inode, parent, name, content, backend, instance_id: instance, key }: FsckFinding): string[] {

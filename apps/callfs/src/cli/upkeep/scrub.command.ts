@@ -4,6 +4,7 @@ import { AdminClient } from '../admin-client';
 import { byteSize } from '../byte-size';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
 import { CommandEnd, CommandFailure, EXIT } from '../exit-codes';
+import { plain } from '../locks/lock-table';
 import { painterFor, type Paint } from '../style';
 import { findingText } from './finding-text';
 
@@ -81,7 +82,7 @@ function statusText({ backend, instance_id, state, rate_bytes, ...scrub }: Scrub
   if (scrub.finished !== null) lines.push(`  finished ${scrub.finished}`);
   if (scrub.next !== null) lines.push(`  next pass ${scrub.next}`);
   for (const { key, content, problem, found, paths } of scrub.damaged) {
-    const files = paths.map((path) => JSON.stringify(path)).join(', ') || `content ${content}`;
+    const files = paths.map((path) => plain(JSON.stringify(path))).join(', ') || `content ${content}`;
     lines.push(`  ${paint('red', 'damaged')}  ${files}: ${problem} (blob ${key}, found ${found})`);
   }
   return lines.map((line) => `${line}\n`).join('');
