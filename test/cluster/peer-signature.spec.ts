@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import type { CallfsError } from '@callfs/core';
@@ -174,8 +175,17 @@ it('a node whose clock is an hour off is told the time and goes on', async () =>
   }
 });
 
-function clientOf(): { client: PeerClient; stop: () => Promise<void> } {
-  const client = new PeerClient('callfs-test', async () => server.url, {
+it('a request that fails leaves nothing with a signal that lives as long as its node', async () => {
+  const { client, stop } = clientOf('http://127.0.0.1:1');
+  const { signal } = new AbortController();
+  const asked = client.send({ method: 'GET', target: blob(newStorageKey()), signal });
+  await expect(asked).rejects.toMatchObject({ code: 'PEER_UNAVAILABLE' });
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+  await stop();
+});
+
+function clientOf(url = server.url): { client: PeerClient; stop: () => Promise<void> } {
+  const client = new PeerClient('callfs-test', async () => url, {
     from: 'another-node',
     secret,
     tls: { rejectUnauthorized: true },

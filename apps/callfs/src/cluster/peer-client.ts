@@ -130,6 +130,7 @@ export class PeerClient implements PeerLink {
         bodyTimeout: 0,
       });
     } catch (error) {
+      signal?.removeEventListener('abort', abort);
       signal?.throwIfAborted();
       if (sending?.failed) throw sending.failed.error as Error;
       throw this.failure(error);
