@@ -35,8 +35,26 @@ export function keptBySticky(caller: Credentials, rows: readonly StickyRow[]): S
   return rows.find((row) => stickyForbids(caller, row, { mode: 0, uid: row.child_uid, gid: 0 }));
 }
 
+/** Of what was moved away before it could be told. */
+const GONE: AccessAttributes = { mode: 0, uid: 0, gid: 0 };
+
+/** What a path of the tree leads past, the root first and what is to blame last. */
+export type Chain = readonly AttributesRow[];
+
+/**
+ * `PERMISSION_DENIED` for what is at the end of `path`, or for the first directory on the way there that the caller may not
+ * list: what is in that is not told, and it alone is reason enough.
+ */
+export function visibleRefusal(what: 'copied' | 'removed', caller: Credentials, path: string, chain: Chain): CallfsError {
+  const names = path === '' ? [] : path.split('/');
+  const closed = chain.findIndex((row) => row.type === 'directory' && !mayAccess(caller, row, READ | EXECUTE));
+  // As far as it is still there: others may have moved what was found.
+  const depth = closed === -1 ? chain.length - 1 : closed;
+  return treeRefusal(what, names.slice(0, Math.max(0, depth)).join('/'), chain[depth] ?? GONE);
+}
+
 /** `path` leads from the root of the tree to what does not allow it. */
-export function treeRefusal(what: 'copied' | 'removed', path: string, { mode, uid, gid }: AccessAttributes): CallfsError {
+function treeRefusal(what: 'copied' | 'removed', path: string, { mode, uid, gid }: AccessAttributes): CallfsError {
   const text = mode.toString(8).padStart(4, '0');
   const where = path === '' ? 'The directory' : `"${path}" in the directory`;
   return new CallfsError(

@@ -1,5 +1,12 @@
 import { STICKY, type Credentials, type InodeId } from '@callfs/core';
-import { keptBySticky, notToBeCopied, notToBeEmptied, treeRefusal, type AttributesRow, type StickyRow } from '../tree-judgement';
+import {
+  keptBySticky,
+  notToBeCopied,
+  notToBeEmptied,
+  visibleRefusal,
+  type AttributesRow,
+  type StickyRow,
+} from '../tree-judgement';
 import type { TransactionClient } from './sessions';
 
 /** The directories of the tree. One without subdirectories (`nlink` 2) is not searched for any. */
@@ -38,12 +45,17 @@ const GATHERED_PATH = `WITH RECURSIVE tree (id, path) AS (
   SELECT tree.path FROM tree JOIN callfs_gathered g ON g.old_id = tree.id
   WHERE g.type = $1 AND g.mode = $2 AND g.uid = $3 AND g.gid = $4 LIMIT 1`;
 
+const GATHERED_ROOT = 'SELECT old_id FROM callfs_gathered WHERE parent_id IS NULL';
+
+const CHILD = `SELECT i.id, i.type, i.mode, i.uid, i.gid FROM dentry d JOIN inode i ON i.id = d.inode_id
+  WHERE d.parent_id = $1 AND d.name = $2`;
+
 /** `PERMISSION_DENIED`, with the path below `root` of what keeps the caller from removing the tree. */
 export async function requireRemoval(client: TransactionClient, root: InodeId, caller: Credentials): Promise<void> {
   const directory = notToBeEmptied(caller, await client.rows<AttributesRow>(HOLDING, root));
-  if (directory) throw await refusal(client, root, directory, HOLDS_ANYTHING);
+  if (directory) throw await refusal(client, root, caller, directory, HOLDS_ANYTHING);
   const sticky = keptBySticky(caller, await client.rows<StickyRow>(STICKY_CHILDREN, root));
-  if (sticky) throw await refusal(client, root, { ...sticky, type: 'directory' }, HOLDS_OF, sticky.child_uid);
+  if (sticky) throw await refusal(client, root, caller, { ...sticky, type: 'directory' }, HOLDS_OF, sticky.child_uid);
 }
 
 /** The same for copying what `callfs_gather` has read. */
@@ -53,12 +65,15 @@ export async function requireCopy(client: TransactionClient, caller: Credentials
   if (!inode) return;
   const { type, mode, uid, gid } = inode;
   const [row] = await client.rows<{ path: string }>(GATHERED_PATH, type, mode, uid, gid);
-  throw treeRefusal('copied', row?.path ?? '', inode);
+  const [{ old_id: root } = { old_id: 0 }] = await client.rows<{ old_id: InodeId }>(GATHERED_ROOT);
+  const path = row?.path ?? '';
+  throw visibleRefusal('copied', caller, path, await chainOf(client, root, path));
 }
 
 async function refusal(
   client: TransactionClient,
   root: InodeId,
+  caller: Credentials,
   found: AttributesRow,
   condition: string,
   ...parameters: number[]
@@ -66,5 +81,20 @@ async function refusal(
   const { type, mode, uid, gid } = found;
   const values = [root, type, mode, uid, gid, ...parameters];
   const [row] = await client.rows<{ path: string }>(`${PATH} AND ${condition} LIMIT 1`, ...values);
-  return treeRefusal('removed', row?.path ?? '', found);
+  const path = row?.path ?? '';
+  return visibleRefusal('removed', caller, path, await chainOf(client, root, path));
+}
+
+async function chainOf(client: TransactionClient, root: InodeId, path: string): Promise<AttributesRow[]> {
+  const chain: AttributesRow[] = [];
+  let [next] = await client.rows<AttributesRow & { id: InodeId }>(
+    'SELECT id, type, mode, uid, gid FROM inode WHERE id = $1',
+    root,
+  );
+  for (const name of path === '' ? [] : path.split('/')) {
+    if (!next) break;
+    chain.push(next);
+    [next] = await client.rows<AttributesRow & { id: InodeId }>(CHILD, next.id, name);
+  }
+  return next ? [...chain, next] : chain;
 }

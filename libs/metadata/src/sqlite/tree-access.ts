@@ -1,6 +1,13 @@
-import { STICKY, type InodeId } from '@callfs/core';
+import { STICKY, type CallfsError, type Credentials, type InodeId } from '@callfs/core';
 import type { TreeAccess } from '../metadata-store';
-import { keptBySticky, notToBeCopied, notToBeEmptied, treeRefusal, type AttributesRow, type StickyRow } from '../tree-judgement';
+import {
+  keptBySticky,
+  notToBeCopied,
+  notToBeEmptied,
+  visibleRefusal,
+  type AttributesRow,
+  type StickyRow,
+} from '../tree-judgement';
 import type { Statements } from './statement-cache';
 
 /** The directories of the tree. One without subdirectories (`nlink` 2) is not searched for any. */
@@ -25,6 +32,9 @@ const ALL = `${DIRECTORIES} SELECT i.type, i.mode, i.uid, i.gid FROM dir CROSS J
 const HOLDS_ANYTHING = 'AND EXISTS (SELECT 1 FROM dentry h WHERE h.parent_id = i.id)';
 const HOLDS_OF = 'AND EXISTS (SELECT 1 FROM dentry h JOIN inode c ON c.id = h.inode_id WHERE h.parent_id = i.id AND c.uid = ?)';
 
+const CHILD = `SELECT i.id, i.type, i.mode, i.uid, i.gid FROM dentry d JOIN inode i ON i.id = d.inode_id
+  WHERE d.parent_id = ? AND d.name = ?`;
+
 /** Judges a whole tree inside the transaction. Only a refusal looks for the path of one that is to blame. */
 export class TreeAccessRule {
   constructor(private readonly sql: Statements) {}
@@ -33,14 +43,26 @@ export class TreeAccessRule {
   require(root: InodeId, { caller, action }: TreeAccess): void {
     if (action === 'copy') {
       const inode = notToBeCopied(caller, this.sql.all<AttributesRow>(ALL, root));
-      if (inode) throw treeRefusal('copied', this.find(root, inode), inode);
+      if (inode) throw this.refusal('copied', root, caller, this.find(root, inode));
       return;
     }
     const directory = notToBeEmptied(caller, this.sql.all<AttributesRow>(HOLDING, root));
-    if (directory) throw treeRefusal('removed', this.find(root, directory, HOLDS_ANYTHING), directory);
+    if (directory) throw this.refusal('removed', root, caller, this.find(root, directory, HOLDS_ANYTHING));
     const sticky = keptBySticky(caller, this.sql.all<StickyRow>(STICKY_CHILDREN, root));
     if (sticky)
-      throw treeRefusal('removed', this.find(root, { ...sticky, type: 'directory' }, HOLDS_OF, sticky.child_uid), sticky);
+      throw this.refusal('removed', root, caller, this.find(root, { ...sticky, type: 'directory' }, HOLDS_OF, sticky.child_uid));
+  }
+
+  private refusal(what: 'copied' | 'removed', root: InodeId, caller: Credentials, path: string): CallfsError {
+    const chain: (AttributesRow & { readonly id: number })[] = [];
+    let next = this.sql.get<AttributesRow & { id: number }>('SELECT id, type, mode, uid, gid FROM inode WHERE id = ?', root);
+    for (const name of path === '' ? [] : path.split('/')) {
+      if (!next) break;
+      chain.push(next);
+      next = this.sql.get<AttributesRow & { id: number }>(CHILD, next.id, name);
+    }
+    if (next) chain.push(next);
+    return visibleRefusal(what, caller, path, chain);
   }
 
   /** The names that lead to one inode of the tree with these attributes. */

@@ -51,6 +51,7 @@ export function treeAccessCases({ open }: Harness): void {
     ['one without search', 'd', [['t/', 0o755, 1000, 0], ['t/d/', 0o600, 1000, 0], ['t/d/f', 0, 1000, 0]]],
     ['one that holds a directory of another that holds something', 'd', [['t/', 0o755, 1000, 0], ['t/d/', 0o755, 0, 0], ['t/d/e/', 0o777, 0, 0]]],
     ['an owner without bits although others have them', 'a/b', [['t/', 0o755, 1000, 0], ['t/a/', 0o755, 1000, 0], ['t/a/b/', 0o077, 1000, 0], ['t/a/b/f', 0, 1000, 0]]],
+    ['something closed in a directory that cannot be listed, which alone is told', 'd', [['t/', 0o755, 1000, 0], ['t/d/', 0o750, 0, 0], ['t/d/hidden/', 0o700, 0, 0], ['t/d/hidden/f', 0, 0, 0]]],
     ['a sticky directory of another with a file of another', 's', [['t/', 0o755, 1000, 0], ['t/s/', 0o1777, 0, 0], ['t/s/mine', 0, 1000, 0], ['t/s/theirs', 0, 5, 5]]],
   ]; // prettier-ignore
   it.each(unremovable)('removes nothing when there is %s', async (_, path, entries) => {
@@ -91,6 +92,15 @@ export function treeAccessCases({ open }: Harness): void {
       [
         ['t/', 0o755, 0, 0],
         ['t/d/', 0o711, 0, 0],
+      ],
+    ],
+    [
+      'something closed in a directory that cannot be listed, which alone is told',
+      'd',
+      [
+        ['t/', 0o755, 0, 0],
+        ['t/d/', 0o750, 0, 0],
+        ['t/d/hidden/', 0o700, 0, 0],
       ],
     ],
     ['a directory without search', '', [['t/', 0o744, 0, 0]]],
