@@ -10,8 +10,8 @@ let redis: RedisServer;
 const nodes: TestServer[] = [];
 
 /** Nodes with metadata of their own: what they have in common here are the names of their locks. */
-async function startNode(id: string, more: ServerOptions['env'] = {}): Promise<TestServer> {
-  const dlm = { type: 'redis', redis_addr: redis.address, lease_ttl: `${TTL_MS}ms`, acquire_timeout: '10s' };
+async function startNode(id: string, more: ServerOptions['env'] = {}, ttl = `${TTL_MS}ms`): Promise<TestServer> {
+  const dlm = { type: 'redis', redis_addr: redis.address, lease_ttl: ttl, acquire_timeout: '10s' };
   const server = await startServer({ config: { dlm, instance_discovery: { instance_id: id } }, env: more });
   nodes.push(server);
   return server;
@@ -94,6 +94,24 @@ describe('a node whose locks are in Redis', () => {
       redis.signal('SIGCONT');
     }
     while ((await client.put('/kept', 'newer')).status === 503);
+  });
+
+  it('N5 gives back what Redis grants to a request that is over, and waits for no lease to end', async () => {
+    const patient = await startNode('node-p', {}, '10m');
+    const client = patient.client();
+    for (const path of ['/late', '/later']) {
+      redis.signal('SIGSTOP');
+      try {
+        expect((await client.put(path, 'refused')).outcome).toBe('503 LOCKS_UNAVAILABLE');
+      } finally {
+        redis.signal('SIGCONT');
+      }
+      let answer = await client.put(path, 'taken');
+      while (answer.status === 503) answer = await client.put(path, 'taken');
+      expect(answer.status).toBe(201);
+    }
+    expect(await redis.client().keys('callfs:lock:*')).toEqual([]);
+    expect(await redis.client().keys('callfs:locks:queue:*')).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
+import { CallfsError } from '@callfs/core';
 import { LeaseStore, type Busy, type Claim, type FenceRange, type Granted, type Lease } from '../lease-store';
 import { WakeUps } from '../wake-ups';
 import { FailoverWatch } from './failover-watch';
@@ -24,10 +25,20 @@ const ASK_EVERY_MS = 750;
 /** So many leases to one call: it should not hold up Redis for more than a few milliseconds. */
 const AT_ONCE = 200;
 const SCAN_COUNT = 1_000;
+/** Ends of claims that are kept for a Redis that is away. */
+const UNTOLD_MAX = 1_000;
 
 type GrantedReply = readonly [granted: 1, fenceFloor: number | string, isLost: number, ...overtaken: string[]];
 type BusyReply = readonly [granted: 0, index: number, holder: LeaseReply | null];
 type Outcome = 'cleared' | 'gone' | 'changed';
+
+/** That a claim is over: released, or given up before it was known to be granted. */
+interface End {
+  readonly claim: Claim;
+  readonly leaving: boolean;
+  /** By then its lease has ended by itself. */
+  readonly untilMs: number;
+}
 
 /**
  * Leases in Redis, for all nodes. What they are and how they are taken is told in `redis-scripts.ts`. On a Redis Cluster
@@ -44,6 +55,8 @@ export class RedisLeaseStore extends LeaseStore {
   private failovers: FailoverWatch | undefined;
   private readonly channel = `callfs:locks:wake:${randomUUID()}`;
   private readonly wakeUps = new WakeUps();
+  /** Told when Redis is back: it may have granted what was asked for before it went silent, and others would wait for that. */
+  private readonly untold = new Map<string, End>();
   private clearedListener: (id: string) => void = () => undefined;
 
   constructor(client: RedisClient, { ttlMs, timeoutMs = TIMEOUT_MS }: RedisLeaseStoreOptions) {
@@ -64,6 +77,7 @@ export class RedisLeaseStore extends LeaseStore {
       assertFit(await this.link.call(() => node.info()), `${host}:${port}`);
     }
     const { client } = this.link;
+    client.on('ready', () => void this.tellEnds());
     if (client instanceof Redis) this.failovers = new FailoverWatch(client);
     // Those who are not woken ask again anyway: nothing waits for this connection.
     this.subscriber.on('ready', () => void this.subscriber.subscribe(this.channel).catch(() => undefined));
@@ -186,12 +200,29 @@ export class RedisLeaseStore extends LeaseStore {
     return { id, names, list, instance, boot, operation, user, request, channel, ttl, queue, patience: PATIENCE_MS };
   }
 
-  private async end({ id, names }: Claim, leaving: boolean): Promise<boolean> {
-    const groups = this.keys.groups(names);
-    const replies = await Promise.all(
-      groups.map((group) => this.run(SCRIPTS.release, group, { id, names: group.names, leaving })),
-    );
-    return replies.every((reply) => reply === 1);
+  private end(claim: Claim, leaving: boolean): Promise<boolean> {
+    return this.tell({ claim, leaving, untilMs: performance.now() + this.ttlMs });
+  }
+
+  private async tell(end: End): Promise<boolean> {
+    const { id, names } = end.claim;
+    try {
+      const groups = this.keys.groups(names);
+      const replies = await Promise.all(
+        groups.map((group) => this.run(SCRIPTS.release, group, { id, names: group.names, leaving: end.leaving })),
+      );
+      return replies.every((reply) => reply === 1);
+    } catch (error) {
+      if (CallfsError.is(error, 'LOCKS_UNAVAILABLE') && this.untold.size < UNTOLD_MAX) this.untold.set(id, end);
+      throw error;
+    }
+  }
+
+  private async tellEnds(): Promise<void> {
+    const ends = [...this.untold.values()];
+    this.untold.clear();
+    // What fails is kept for the next time.
+    for (const end of ends) if (performance.now() < end.untilMs) await this.tell(end).catch(() => undefined);
   }
 
   /** Calls `work` for each group of keys with those items that have names in it, not too many at once. */
