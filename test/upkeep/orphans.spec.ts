@@ -48,3 +48,15 @@ it('a blob that cannot be deleted keeps no others from it', async () => {
   await expect.poll(() => existsSync(other), { timeout: 60_000, interval: 50 }).toBe(false);
   await rm(stuck, { recursive: true });
 });
+
+it('where most blobs belong to nothing the metadata may be the wrong one: none is removed until the operator says so', async () => {
+  const from = server.output.length;
+  await server.stop();
+  const planted = await Promise.all(Array.from({ length: 30 }, () => plantBlob(60_000)));
+  await server.start();
+  await server.waitFor(/30 blobs in localfs belong to nothing that this metadata knows/, from);
+  expect(planted.filter((path) => existsSync(path))).toHaveLength(30);
+
+  await must(server.client().request('POST', '/v1/admin/gc'));
+  expect(planted.filter((path) => existsSync(path))).toEqual([]);
+});

@@ -14,6 +14,8 @@ export interface Orphan {
 /** The orphans among some blobs of a backend; often none of them is one. */
 export interface SearchedBatch {
   readonly seen: number;
+  /** Of those that are old enough to be orphans, how many are none. */
+  readonly known: number;
   readonly orphans: readonly Orphan[];
 }
 
@@ -50,14 +52,14 @@ export class OrphanSearch {
     const now = provider.isShared ? await this.store.tables.nowMs() : Date.now();
     const before = now - this.graceMs;
     const old = batch.filter(({ modifiedMs, isUnsettled }) => modifiedMs < before && !isUnsettled);
-    if (old.length === 0) return { seen: batch.length, orphans: [] };
+    if (old.length === 0) return { seen: batch.length, known: 0, orphans: [] };
     const place = this.placeOf(provider);
     const keys = old.map(({ key }) => key);
     const known = await this.store.knownKeys(place.backend, place.instanceId, keys);
     const orphans: Orphan[] = [];
     for (const { key, size } of old)
       if (!known.has(key) && (await isThere(provider, key))) orphans.push({ replica: { ...place, key }, size });
-    return { seen: batch.length, orphans };
+    return { seen: batch.length, known: known.size, orphans };
   }
 }
 

@@ -3,18 +3,26 @@ import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders, type StorageProvider } from '@callfs/storage';
 import { BackgroundWork } from '../background-work';
 import { Collector } from '../collector';
-import type { OrphanSearch } from './orphan-search';
+import type { Orphan, OrphanSearch } from './orphan-search';
 import type { UpkeepObserver } from './upkeep-observer';
 
 /** A store of the usual age is looked through four times a day. */
 const LONGEST_PERIOD_MS = 6 * 3600 * 1000;
 /** Nodes look this often whether a sweep is due; whoever comes first does it. */
 const LONGEST_LOOK_MS = 60_000;
+/** What one sweep takes; the next takes what is left. */
+const ORPHANS_MAX = 20_000;
+const CONDEMN_BATCH = 500;
+/** More orphans than these, and than blobs that the metadata knows, are not what failed writes have left. */
+const USUAL_MAX = 20;
 
 /**
  * Looks through the blobs of this node's backends from time to time and leaves those to the collector that nothing
  * refers to. A row in the metadata says when it is due, so a restart does not repeat it, and of the nodes that share a
  * backend one does it: whoever moves the row's time on, which is by the engine's clock. Two at once would do no harm.
+ *
+ * With the metadata of somebody else (another `sqlite_path`, another database) every blob would belong to nothing. So none is
+ * taken where most do, and whoever runs the node is asked.
  */
 @Injectable()
 export class OrphanSweep extends BackgroundWork {
@@ -62,10 +70,19 @@ export class OrphanSweep extends BackgroundWork {
   }
 
   private async sweep(provider: StorageProvider): Promise<void> {
+    const found: Orphan[] = [];
+    let [known, unknown] = [0, 0];
+    for await (const batch of this.search.search(provider)) {
+      if (this.stopped) return;
+      known += batch.known;
+      unknown += batch.orphans.length;
+      found.push(...batch.orphans.slice(0, ORPHANS_MAX - found.length));
+    }
+    if (unknown > Math.max(USUAL_MAX, known)) return this.leave(provider, known, unknown);
     let count = 0;
     let bytes = 0;
-    for await (const { orphans } of this.search.search(provider)) {
-      if (this.stopped) return;
+    for (let from = 0; from < found.length && !this.stopped; from += CONDEMN_BATCH) {
+      const orphans = found.slice(from, from + CONDEMN_BATCH);
       const condemned = await this.condemn(orphans.map(({ replica }) => replica));
       for (const { replica, size } of orphans) {
         if (!condemned.has(replica.key)) continue;
@@ -79,8 +96,15 @@ export class OrphanSweep extends BackgroundWork {
     this.collector.wake();
   }
 
+  private leave({ name }: StorageProvider, known: number, unknown: number): void {
+    this.logger.warn(
+      { known, unknown },
+      `${unknown} blobs in ${name} belong to nothing that this metadata knows, and only ${known} to something: none is removed. ` +
+        'Is metadata_store the one that belongs to them? If it is, "callfs gc" shows and "callfs gc --yes" removes them.',
+    );
+  }
+
   private async condemn(replicas: Parameters<MetadataStore['condemn']>[0]): Promise<Set<string>> {
-    if (replicas.length === 0) return new Set();
     return new Set((await this.store.condemn(replicas)).map(({ key }) => key));
   }
 }
