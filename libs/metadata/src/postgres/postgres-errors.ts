@@ -48,7 +48,8 @@ export function metadataError(error: unknown, isCommit = false): CallfsError {
       'The metadata store took longer than server.metadata_op_timeout; nothing has changed. Try again.',
       { cause: error },
     );
-  const isKnown = !isCommit || (/^[0-9A-Z]{5}$/.test(state) && !state.startsWith('57P') && !state.startsWith('08'));
+  // Of five letters are codes of the system as well (EPIPE). No class of PostgreSQL begins with an E.
+  const isKnown = !isCommit || (/^[0-9A-Z]{5}$/.test(state) && !/^(57P|08|E)/.test(state));
   const message = isKnown
     ? 'The metadata store failed; try again.'
     : 'The metadata store has gone away; whether the change was made is not known. Read again and try again.';
