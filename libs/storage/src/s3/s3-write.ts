@@ -111,7 +111,6 @@ export class ObjectWriter {
   }
 
   /** Not cut short by the signal: an upload whose id never came could not be aborted. */
-  /** Not cut short by the signal: an upload whose id never came could not be aborted. */
   private async begin(): Promise<string> {
     this.isInParts = true;
     const { upload, attempts } = await this.requests.createUpload(this.object).catch((error: unknown) => {
