@@ -1,14 +1,13 @@
 import type { RemoteEntry } from './file-client';
-import { printable } from './progress';
+import { shown } from './progress';
 
 const TYPES = { file: '-', directory: 'd', symlink: 'l' } as const;
 
 /** One line of `ls -l`. */
 export function longLine({ type, mode, owner, group, size, mtime, target }: RemoteEntry, name: string): string {
   const time = mtime.slice(0, 16).replace('T', ' ');
-  const shown = process.stdout.isTTY ? printable(name) : name;
-  const end = type === 'directory' ? '/' : target === undefined ? '' : ` -> ${process.stdout.isTTY ? printable(target) : target}`;
-  return `${TYPES[type]}${permissions(Number.parseInt(mode, 8))} ${owner.padEnd(8)} ${group.padEnd(8)} ${String(size).padStart(12)} ${time} ${shown}${end}\n`;
+  const end = type === 'directory' ? '/' : target === undefined ? '' : ` -> ${shown(target)}`;
+  return `${TYPES[type]}${permissions(Number.parseInt(mode, 8))} ${owner.padEnd(8)} ${group.padEnd(8)} ${String(size).padStart(12)} ${time} ${shown(name)}${end}\n`;
 }
 
 /** `rwxr-x--t`. */

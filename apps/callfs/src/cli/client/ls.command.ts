@@ -3,7 +3,7 @@ import type { ConfigOption } from '../config-option';
 import { ClientCommand, SERVER_HELP } from './client-command';
 import { longLine } from './long-line';
 import type { FileClient, RemoteEntry } from './file-client';
-import { printable } from './progress';
+import { shown } from './progress';
 import { remotePath } from './remote-path';
 import { write } from './write-out';
 
@@ -60,9 +60,4 @@ function lineOf(entry: RemoteEntry, name: string, { long, json }: LsOptions): st
   if (json) return `${JSON.stringify([entry])}\n`;
   if (long) return longLine(entry, name);
   return `${shown(name)}${entry.type === 'directory' ? '/' : ''}\n`;
-}
-
-/** As it is for a program; on a terminal without what that would obey. */
-function shown(name: string): string {
-  return process.stdout.isTTY ? printable(name) : name;
 }

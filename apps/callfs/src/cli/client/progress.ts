@@ -75,3 +75,8 @@ export function sizeText(bytes: number): string {
 export function printable(name: string): string {
   return name.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
+
+/** A name on standard output: as it is for a program; on a terminal without what that would obey. */
+export function shown(name: string): string {
+  return process.stdout.isTTY ? printable(name) : name;
+}

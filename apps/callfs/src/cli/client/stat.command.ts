@@ -2,7 +2,7 @@ import { Command, Help, Option } from 'nest-commander';
 import type { ConfigOption } from '../config-option';
 import { ClientCommand, SERVER_HELP } from './client-command';
 import type { FileClient, RemoteStat } from './file-client';
-import { printable } from './progress';
+import { shown } from './progress';
 import { remotePath } from './remote-path';
 import { Tally } from './tally';
 import { write } from './write-out';
@@ -66,9 +66,4 @@ function asText({ path, target, ...known }: RemoteStat): string {
   ];
   const lines = rows.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(13)} ${value}\n`]));
   return lines.join('');
-}
-
-/** As it is for a program; on a terminal without what that would obey. */
-function shown(name: string): string {
-  return process.stdout.isTTY ? printable(name) : name;
 }

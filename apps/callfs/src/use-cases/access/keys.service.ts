@@ -13,6 +13,7 @@ import { CallfsError, isSuperuser, VirtualPath } from '@callfs/core';
 import type { Caller } from '../caller';
 import { AccessRows, type KeyRow } from './access-rows';
 import { KeyRing } from './key-ring';
+import { noSuchUser } from './person';
 
 /** What a key without wishes is good for: whatever its user may do to files. */
 export const DEFAULT_VERBS: readonly KeyVerb[] = ['read', 'list', 'write', 'delete', 'share'];
@@ -57,10 +58,7 @@ export class KeysService {
     const { user = identity.user, name, path, verbs, lifeMs } = request;
     if (user !== identity.user) requireAdministrator(identity);
     const person = this.ring.person(user);
-    if (!person)
-      throw new CallfsError('USER_NOT_FOUND', `There is no user ${user}. "callfs users list" tells who there is.`, {
-        details: { user },
-      });
+    if (!person) throw noSuchUser(user);
     const forWhat = `for ${user}: ${verbs.join(', ')} in ${path.toString()}`;
     caller.note?.({ operation: 'key.create', paths: [], detail: forWhat });
     const createdMs = await this.rows.nowMs();

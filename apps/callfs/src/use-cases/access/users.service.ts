@@ -7,7 +7,7 @@ import { PrincipalNames } from '../principal-names';
 import { ensureHomes } from '../user-homes';
 import { AccessRows } from './access-rows';
 import { KeyRing } from './key-ring';
-import type { Person } from './person';
+import { noSuchUser, type Person } from './person';
 
 /** What a user is to be. */
 export interface UserRequest {
@@ -73,10 +73,7 @@ export class UsersService {
     caller.note?.({ operation: 'user.remove', paths: [], detail: name });
     requireAdministrator(identity);
     this.refuseConfigured(name, 'INVALID_REQUEST', 'cannot be removed here');
-    if (!(await this.rows.removeAccount(name)))
-      throw new CallfsError('USER_NOT_FOUND', `There is no user ${name}. "callfs users list" tells who there is.`, {
-        details: { user: name },
-      });
+    if (!(await this.rows.removeAccount(name))) throw noSuchUser(name);
     await this.ring.refresh();
     this.logger.log({ user: identity.user, request_id: caller.requestId, removed: name }, 'a user was removed');
   }
