@@ -59,7 +59,11 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
   server.on('clientError', (error: ClientError, socket) => front.reject(error, socket as Socket));
   server.on('tlsClientError', (error: NodeJS.ErrnoException, secured: TLSSocket) => {
     if (error.code !== 'ERR_SSL_HTTP_REQUEST') return;
-    const socket = [...connections].find((open) => !(open instanceof TLSSocket) && open.remotePort === secured.remotePort);
+    // Clients at other addresses may have the same port.
+    const { remoteAddress, remotePort } = secured;
+    const isBelow = (open: Socket) =>
+      !(open instanceof TLSSocket) && open.remotePort === remotePort && open.remoteAddress === remoteAddress;
+    const socket = [...connections].find(isBelow);
     if (socket?.writable) front.plainHttp(socket);
   });
   server.on('timeout', (socket: Socket) => ifStillSilent(socket, () => front.silent(socket)));
