@@ -50,6 +50,8 @@ export async function copyTree(source: TreeSource, sink: TreeSink, { jobs, repor
       if (entry.type === 'symlink') links.push(entry);
       else if (entry.type === 'directory') {
         if (!(await attempt(entry, () => sink.directory(entry)))) lost.push(entry);
+      } else if (entry.type === 'hardlink') {
+        await attempt(entry, async () => sink.hardlink?.(entry));
       } else if (source.isSequential || sink.isSequential) await copyFile(entry);
       else {
         while (running.size >= jobs) await Promise.race(running);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { formatRfc3339, type VirtualPath } from '@callfs/core';
-import type { FileClient } from '../file-client';
+import type { Attributes, FileClient } from '../file-client';
 import { ServerRefusal } from '../server-refusal';
 import type { TreeEntry, TreeReport, TreeSink } from './tree-entry';
 
@@ -59,19 +59,30 @@ export class RemoteSink implements TreeSink {
     if (owners || preserve) await this.client.change(path, kept, { follow: false });
   }
 
+  /** A server has one name for a file, so the other is a copy, which shares the bytes. */
+  async hardlink(entry: TreeEntry): Promise<void> {
+    const { preserve, owners, create } = this.options;
+    const from = this.pathOf({ names: (entry.target ?? '').split('/') });
+    await this.client.copy(from, this.pathOf(entry), { overwrite: !create });
+    if (owners || preserve) await this.client.change(this.pathOf(entry), this.kept(entry));
+  }
+
   async settle(report: TreeReport): Promise<void> {
     const { owners, preserve } = this.options;
     if (!owners && !preserve) return;
-    for (const entry of this.directories.reverse()) {
-      const kept = {
-        ...(owners && { owner: entry.uid, group: entry.gid }),
-        ...(preserve && { mode: octal(entry.mode), mtime: formatRfc3339(entry.mtimeNs) }),
-      };
-      await this.client.change(this.pathOf(entry), kept).catch((error: unknown) => report(entry.names, error));
-    }
+    for (const entry of this.directories.reverse())
+      await this.client.change(this.pathOf(entry), this.kept(entry)).catch((error: unknown) => report(entry.names, error));
   }
 
-  private pathOf({ names }: TreeEntry): VirtualPath {
+  private kept(entry: TreeEntry): Attributes {
+    const { owners, preserve } = this.options;
+    return {
+      ...(owners && { owner: entry.uid, group: entry.gid }),
+      ...(preserve && { mode: octal(entry.mode), mtime: formatRfc3339(entry.mtimeNs) }),
+    };
+  }
+
+  private pathOf({ names }: Pick<TreeEntry, 'names'>): VirtualPath {
     return names.length === 0 ? this.root : this.root.join(names.map(canonical));
   }
 }

@@ -5,14 +5,15 @@ import type { EpochNs } from '@callfs/core';
 export interface TreeEntry {
   /** Below the root of the tree; none for the root itself. */
   readonly names: readonly string[];
-  readonly type: 'file' | 'directory' | 'symlink';
+  /** A `hardlink` is another name of a file that came before it. */
+  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink';
   readonly size: number;
   /** `07777`. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
   readonly mtimeNs: EpochNs;
-  /** Of a symbolic link. */
+  /** Of a symbolic link; of a hard link the path of the file, from the root of the tree. */
   readonly target?: string;
 }
 
@@ -36,6 +37,8 @@ export interface TreeSink {
   /** All or nothing: `content` may fail at its end. */
   file(entry: TreeEntry, content: Readable): Promise<void>;
   symlink(entry: TreeEntry): Promise<void>;
+  /** Absent where no source has any. */
+  hardlink?(entry: TreeEntry): Promise<void>;
   /** What can only be set when everything is there: modes and times of directories. */
   settle(report: TreeReport): Promise<void>;
   /** Instead of `settle`, when the copy ends early: what is no use without the rest is taken away. */

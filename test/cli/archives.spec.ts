@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process';
+import { link, mkdir, open, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { entries, type Client } from '../support/client';
+import { freshDirectory, must } from '../support/fixture';
+import { ROOT_KEY } from '../support/server';
+import { useServer } from '../support/use-server';
+import { runCli, useDirectory, type CliResult } from './run-cli';
+
+const server = useServer();
+const directory = useDirectory();
+let root: Client;
+let base: string;
+
+const here = (name: string) => join(directory.path, name);
+const cli = (...args: string[]): Promise<CliResult> =>
+  runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
+const tar = (...args: string[]): string => execFileSync('tar', args, { cwd: directory.path, encoding: 'utf8' });
+const pathsBelow = async (top: string) =>
+  entries(await root.list(top, { recursive: true })).map(({ path }) => path.slice(top.length));
+
+beforeAll(() => {
+  root = server.client();
+});
+beforeEach(async () => {
+  base = await freshDirectory(root);
+});
+
+describe('callfs import of what tar(1) packed', () => {
+  it.each(['gnu', 'posix'])('%s: takes no sparse file for what lies in the archive in its place: 3', async (format) => {
+    const name = `sparse-${format}`;
+    await mkdir(here(name));
+    await writeFile(here(`${name}/a-plain`), 'plain');
+    const holes = await open(here(`${name}/holes`), 'w');
+    await holes.write('begin', 0);
+    await holes.write('end', 3_000_000);
+    await holes.close();
+    tar('-c', '--sort=name', `--format=${format}`, '--sparse', '-C', name, '-f', `${name}.tar`, '.');
+
+    const { code, stderr } = await cli('import', `${name}.tar`, `${base}/into`);
+
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('Pack the archive without --sparse') });
+    expect(await pathsBelow(`${base}/into`)).toEqual(['/a-plain']);
+  });
+
+  it.each(['gnu', 'posix'])('%s: makes one file of no two names that are not UTF-8: 3', async (format) => {
+    const name = `bytes-${format}`;
+    await mkdir(here(name));
+    for (const byte of [0xfe, 0xff]) await writeFile(Buffer.concat([Buffer.from(here(`${name}/x`)), Buffer.from([byte])]), 'x');
+    await writeFile(here(`${name}/ok`), 'ok');
+    tar('-c', `--format=${format}`, '-C', name, '-f', `${name}.tar`, '.');
+
+    const { code, stderr } = await cli('import', `${name}.tar`, `${base}/into`);
+
+    expect(code).toBe(3);
+    expect(stderr.match(/its name is not UTF-8/g)).toHaveLength(2);
+    expect(await pathsBelow(`${base}/into`)).toEqual(['/ok']);
+  });
+
+  it('a file with several names is there under each, again as well', async () => {
+    await mkdir(here('linked/deep'), { recursive: true });
+    await writeFile(here('linked/a'), 'shared', { mode: 0o640 });
+    await link(here('linked/a'), here('linked/b'));
+    await link(here('linked/a'), here('linked/deep/c'));
+    await utimes(here('linked/a'), 1_000_000_000, 1_000_000_000);
+    tar('-c', '-C', 'linked', '-f', 'linked.tar', '.');
+
+    for (const _ of ['first', 'again'])
+      expect(await cli('import', 'linked.tar', `${base}/into`)).toMatchObject({ code: 0, stdout: '' });
+
+    for (const path of ['/a', '/b', '/deep/c']) {
+      const { body, header } = await root.get(`${base}/into${path}`).then((answer) => ({
+        body: answer.body.toString(),
+        header: (name: string) => answer.header(name),
+      }));
+      expect([body, header('x-callfs-mode'), header('x-callfs-mtime')]).toEqual([
+        'shared',
+        '0640',
+        '2001-09-09T01:46:40.000000000Z',
+      ]);
+    }
+  });
+
+  it.each(['gnu', 'posix'])('%s: keeps owners with large numbers, and times before 1970', async (format) => {
+    const name = `owned-${format}`;
+    await mkdir(here(name));
+    await writeFile(here(`${name}/f`), 'f');
+    await utimes(here(`${name}/f`), new Date(-86_400_000), new Date(-86_400_000));
+    tar('-c', `--format=${format}`, '--owner=:3000000', '--group=:4000000', '-C', name, '-f', `${name}.tar`, '.');
+
+    expect(await cli('import', `${name}.tar`, `${base}/into`)).toMatchObject({ code: 0 });
+
+    const found = await must(root.head(`${base}/into/f`));
+    expect(['x-callfs-uid', 'x-callfs-gid', 'x-callfs-mtime'].map((field) => found.header(field))).toEqual([
+      '3000000',
+      '4000000',
+      '1969-12-31T00:00:00.000000000Z',
+    ]);
+  });
+});
