@@ -129,6 +129,11 @@ export interface ListQuery {
   readonly type?: FileType;
 }
 
+export interface CondemnOptions {
+  /** Nobody can commit them any more: they are forgotten with the blobs. So are blobs that a content had and lost. */
+  readonly isSpent?: boolean;
+}
+
 /** Where the blobs of a content are from now on. */
 export interface ReplicaChange {
   /** Blobs that are durable and belong to nobody yet. */
@@ -247,11 +252,15 @@ export abstract class MetadataStore {
 
   /**
    * Leaves those of `blobs` that nothing here knows to the collector; resolves to them. From then on a commit that would
-   * refer to one of them is refused (`BACKEND_UNAVAILABLE`), and its time comes when no commit before can be under way.
+   * refer to one of them is refused (`BACKEND_UNAVAILABLE`), and its time comes when no commit before can be under way. One
+   * that was sent before may come later than the blob is gone, so it is refused for some time after (`Graces.lateCommitMs`).
    */
-  abstract condemn(blobs: readonly Replica[]): Promise<Replica[]>;
+  abstract condemn(blobs: readonly Replica[], options?: CondemnOptions): Promise<Replica[]>;
 
-  /** Collectable blobs are gone: forget them. Others are left alone. */
+  /**
+   * Collectable blobs are gone: forget them. Others are left alone. What was condemned and may still be committed is
+   * remembered until that is over, and then collectable once more: whatever came under its key goes as well.
+   */
   abstract forget(blobs: readonly Replica[]): Promise<void>;
 
   /**

@@ -1,6 +1,7 @@
 import { openPostgresStore, type PostgresMetadataStore } from '@callfs/metadata';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres';
+import type { Graces } from '../src/graces';
 import { metadataStoreSuite } from '../src/testing/metadata-store-suite';
 
 let server: PostgresServer;
@@ -8,8 +9,14 @@ let server: PostgresServer;
 let template: string;
 const opened = new Map<unknown, { store: PostgresMetadataStore; database: string }>();
 
-async function open(database: string, collectGraceMs = 0): Promise<PostgresMetadataStore> {
-  const store = await openPostgresStore({ dsn: server.dsn(database), poolSize: 4, collectGraceMs, operationTimeoutMs: 30_000 });
+async function open(database: string, graces: Graces = {}): Promise<PostgresMetadataStore> {
+  const store = await openPostgresStore({
+    dsn: server.dsn(database),
+    poolSize: 4,
+    collectGraceMs: 0,
+    ...graces,
+    operationTimeoutMs: 30_000,
+  });
   opened.set(store, { store, database });
   return store;
 }
@@ -29,7 +36,7 @@ afterEach(async () => {
 afterAll(() => server.stop());
 
 metadataStoreSuite('postgres', {
-  open: async ({ collectGraceMs } = {}) => open(await server.createDatabase(template), collectGraceMs),
+  open: async (graces) => open(await server.createDatabase(template), graces),
   reopen: async (store) => {
     const { database } = opened.get(store)!;
     await store.close();

@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { openSqliteStore, type SqliteMetadataStore } from '@callfs/metadata';
 import { afterAll, afterEach } from 'vitest';
+import type { Graces } from '../src/graces';
 import { metadataStoreSuite } from '../src/testing/metadata-store-suite';
 
 const root = mkdtempSync(join(tmpdir(), 'callfs-metadata-'));
 const opened = new Map<unknown, { store: SqliteMetadataStore; path: string }>();
 let count = 0;
 
-async function open(path: string, collectGraceMs = 0): Promise<SqliteMetadataStore> {
-  const store = await openSqliteStore({ path, durability: 'relaxed', collectGraceMs });
+async function open(path: string, graces: Graces = {}): Promise<SqliteMetadataStore> {
+  const store = await openSqliteStore({ path, durability: 'relaxed', collectGraceMs: 0, ...graces });
   opened.set(store, { store, path });
   return store;
 }
@@ -23,7 +24,7 @@ afterEach(async () => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 metadataStoreSuite('sqlite', {
-  open: ({ collectGraceMs } = {}) => open(join(root, `${++count}.db`), collectGraceMs),
+  open: (graces) => open(join(root, `${++count}.db`), graces),
   reopen: async (store) => {
     const { path } = opened.get(store)!;
     await store.close();

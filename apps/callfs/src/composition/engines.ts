@@ -5,23 +5,26 @@ import type { CallfsConfig } from '../config/config';
 import { MeasuredStorage } from './measured-storage';
 import type { Metrics } from '../metrics/catalogue';
 
+/** A connection or a server that stalls may hold a commit for longer than any client waits for it. */
+const LATE_COMMIT_MIN_MS = 600_000;
+
 /** Opens the metadata engine that the configuration names, its calls counted. */
 export function openMetadata({ metadataStore, storage, server }: CallfsConfig, metrics: Metrics): Promise<MetadataStore> {
   const { metadataQueries, metadataDuration } = metrics;
   const { durability, collectGraceMs } = storage;
+  const graces = { collectGraceMs, lateCommitMs: Math.max(storage.orphanGraceMs, LATE_COMMIT_MIN_MS) };
   const observe: QueryObserver = (operation, seconds) => {
     metadataQueries.inc({ operation });
     metadataDuration.observe({ operation }, seconds);
   };
-  if (metadataStore.type === 'sqlite')
-    return openSqliteStore({ path: metadataStore.sqlitePath, durability, collectGraceMs, observe });
+  if (metadataStore.type === 'sqlite') return openSqliteStore({ path: metadataStore.sqlitePath, durability, ...graces, observe });
   const { dsn, poolSize } = metadataStore;
   return openPostgresStore({
     dsn,
     poolSize,
     operationTimeoutMs: server.metadataOpTimeoutMs,
     durability,
-    collectGraceMs,
+    ...graces,
     observe,
   });
 }

@@ -58,4 +58,8 @@ export class CollectEntity {
 
   @Column({ name: 'not_before', type: 'bigint' })
   notBefore!: bigint;
+
+  /** Of one that no content ever had: until then a commit may come, and is refused. The row stays for so long. */
+  @Column({ name: 'refused_until', type: 'bigint', nullable: true })
+  refusedUntil!: bigint | null;
 }

@@ -9,6 +9,7 @@ import { TreeFunctions1764209000000 } from './9-tree-functions.migration';
 import { CopiesUnlocked1764210000000 } from './10-copies-unlocked.migration';
 import { PlannedFunctions1764211000000 } from './11-planned-functions.migration';
 import { SmallWrites1764212000000 } from './12-small-writes.migration';
+import { LateCommits1764214000000 } from './14-late-commits.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   CopiesUnlocked1764210000000,
   PlannedFunctions1764211000000,
   SmallWrites1764212000000,
+  LateCommits1764214000000,
 ];

@@ -4,13 +4,14 @@ import { DataSource } from 'typeorm';
 import { CallfsError } from '@callfs/core';
 import type { MetadataData } from '../dump/metadata-data';
 import { ENTITIES } from '../entities';
+import { gracesOf, type Graces } from '../graces';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
 import { connectionsOf, firstThatWorks, SteadyClient, TYPES, type Connection } from './connection';
 import { PostgresMetadataStore } from './postgres-metadata-store';
 import { MIGRATION_LOCK } from './tree-functions';
 
-export interface PostgresStoreOptions {
+export interface PostgresStoreOptions extends Graces {
   /** `postgres://user:pass@host:port/db?sslmode=…`, with every sslmode of libpq. */
   readonly dsn: string;
   readonly poolSize?: number;
@@ -18,14 +19,11 @@ export interface PostgresStoreOptions {
   readonly durability?: 'full' | 'relaxed';
   /** One call may take this long, and a connection to be made. */
   readonly operationTimeoutMs?: number;
-  /** How long a content without a reference is kept for those who still read it. */
-  readonly collectGraceMs?: number;
   readonly observe?: QueryObserver;
 }
 
 /** The oldest PostgreSQL that the statements are written for. */
 export const OLDEST_POSTGRES = 13;
-const DEFAULT_GRACE_MS = 60_000;
 const DEFAULT_TIMEOUT_MS = 5_000;
 
 /**
@@ -33,7 +31,7 @@ const DEFAULT_TIMEOUT_MS = 5_000;
  * `METADATA_UNAVAILABLE` with the native cause; also when the server is too old, read-only or has a newer schema.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresMetadataStore> {
-  const { poolSize = 10, operationTimeoutMs = DEFAULT_TIMEOUT_MS, collectGraceMs = DEFAULT_GRACE_MS } = options;
+  const { poolSize = 10, operationTimeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const synchronousCommit = options.durability === 'relaxed' ? 'off' : undefined;
   const { dataSource } = await openData(options.dsn, {
     poolSize,
@@ -42,7 +40,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     synchronousCommit,
   });
   const pool = poolOf(dataSource);
-  return new PostgresMetadataStore(dataSource, pool, () => connectReader(pool), collectGraceMs, options.observe);
+  return new PostgresMetadataStore(dataSource, pool, () => connectReader(pool), gracesOf(options), options.observe);
 }
 
 /** The same tables without a store around them; other nodes may have them open. `METADATA_UNAVAILABLE`. */

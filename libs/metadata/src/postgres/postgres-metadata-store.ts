@@ -10,6 +10,7 @@ import {
   type InodeId,
   type Replica,
 } from '@callfs/core';
+import type { Graces } from '../graces';
 import { contentOf, inodeOf, type ContentRow, type InodeRow } from '../inode-row';
 import { KEY_HOLDERS } from '../key-holders';
 import {
@@ -17,6 +18,7 @@ import {
   type AttributeChanges,
   type AuthorisedPath,
   type CommitGuard,
+  type CondemnOptions,
   type ContentsQuery,
   type CopyAttributes,
   type ListQuery,
@@ -47,6 +49,20 @@ import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
 
 const EXCLUSIVE = `SELECT pg_advisory_xact_lock(${TREE_LOCK})`;
 const SHARED = `SELECT pg_advisory_xact_lock_shared(${TREE_LOCK})`;
+/** Of what may still be committed the row stays. The time is one for both statements, so that no row is for both or for none. */
+const FORGET = {
+  name: 'callfs_forget',
+  text: `WITH gone AS (
+      SELECT c.backend, c.instance_id, c.key, coalesce(c.refused_until > s.now, FALSE) AS stays
+      FROM collect c JOIN jsonb_to_recordset($1) AS b ("backend" TEXT, "instanceId" TEXT, "key" TEXT)
+        ON c.backend = b."backend" AND c.instance_id = b."instanceId" AND c.key = b."key",
+        (SELECT ${NOW_NS} AS now) s
+    ), kept AS (
+      UPDATE collect c SET not_before = c.refused_until FROM gone g
+      WHERE g.stays AND c.backend = g.backend AND c.instance_id = g.instance_id AND c.key = g.key
+    ) DELETE FROM collect c USING gone g
+      WHERE NOT g.stays AND c.backend = g.backend AND c.instance_id = g.instance_id AND c.key = g.key`,
+};
 /** A tree takes as long as it has rows; nobody waits for it. */
 const TREE_TIMEOUT_MS = 600_000;
 
@@ -62,13 +78,14 @@ export class PostgresMetadataStore extends MetadataStore {
   private readonly lane: CommitLane;
   private readonly reads: ReadLane;
   private readonly graceNs: string;
+  private readonly lateCommitNs: string;
   private closed: Promise<void> | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly pool: Pool,
     connect: () => Promise<Client>,
-    collectGraceMs: number,
+    { collectGraceMs, lateCommitMs }: Required<Graces>,
     private readonly observe: QueryObserver = () => undefined,
   ) {
     super();
@@ -77,6 +94,7 @@ export class PostgresMetadataStore extends MetadataStore {
     this.reads = new ReadLane(connect);
     this.tables = new PostgresTables(this.sessions, (operation, work) => this.timed(operation, work));
     this.graceNs = String(BigInt(collectGraceMs) * 1_000_000n);
+    this.lateCommitNs = String(BigInt(lateCommitMs) * 1_000_000n);
   }
 
   /** Transactions of the group commit so far. */
@@ -221,7 +239,7 @@ export class PostgresMetadataStore extends MetadataStore {
     return this.timed('collectable', () => this.sessions.read<Replica>(COLLECTABLE, [instanceIds, String(now), limit]));
   }
 
-  override condemn(blobs: readonly Replica[]): Promise<Replica[]> {
+  override condemn(blobs: readonly Replica[], { isSpent = false }: CondemnOptions = {}): Promise<Replica[]> {
     const held = KEY_HOLDERS.map(
       (table) =>
         `NOT EXISTS (SELECT 1 FROM ${table} h WHERE h.backend = b."backend" AND h.instance_id = b."instanceId" AND h.key = b."key")`,
@@ -229,22 +247,18 @@ export class PostgresMetadataStore extends MetadataStore {
     // Alone: no commit that would refer to one of them is under way.
     return this.alone('condemn', undefined, (client) =>
       client.rows<Replica>(
-        `INSERT INTO collect (backend, instance_id, key, not_before)
-         SELECT b."backend", b."instanceId", b."key", ${NOW_NS}
+        `INSERT INTO collect (backend, instance_id, key, not_before, refused_until)
+         SELECT b."backend", b."instanceId", b."key", ${NOW_NS}, ${NOW_NS} + $2::bigint
          FROM jsonb_to_recordset($1) AS b ("backend" TEXT, "instanceId" TEXT, "key" TEXT) WHERE ${held.join(' AND ')}
          ON CONFLICT DO NOTHING RETURNING backend, instance_id AS "instanceId", key`,
         json(blobs),
+        isSpent ? null : this.lateCommitNs,
       ),
     );
   }
 
   override async forget(blobs: readonly Replica[]): Promise<void> {
-    const forget = {
-      name: 'callfs_forget',
-      text: `DELETE FROM collect c USING jsonb_to_recordset($1) AS b ("backend" TEXT, "instanceId" TEXT, "key" TEXT)
-        WHERE c.backend = b."backend" AND c.instance_id = b."instanceId" AND c.key = b."key"`,
-    };
-    await this.timed('forget', () => this.sessions.change(forget, [json(blobs)]));
+    await this.timed('forget', () => this.sessions.change(FORGET, [json(blobs)]));
   }
 
   override async changeReplicas(content: ContentId, change: ReplicaChange, guard?: CommitGuard): Promise<void> {

@@ -1,6 +1,7 @@
 import { CallfsError, type ContentId, type Replica } from '@callfs/core';
-import type { NewContent, ReplicaChange, SharedContent } from '../metadata-store';
+import type { CondemnOptions, NewContent, ReplicaChange, SharedContent } from '../metadata-store';
 import { CONDEMNED_MESSAGE } from '../condemned';
+import type { Graces } from '../graces';
 import { KEY_HOLDERS } from '../key-holders';
 import type { Changed } from './changed';
 import type { Statements } from './statement-cache';
@@ -12,7 +13,7 @@ export class ContentRows {
   constructor(
     private readonly sql: Statements,
     private readonly totals: Totals,
-    private readonly collectGraceMs: number,
+    private readonly graces: Required<Graces>,
   ) {}
 
   /** Takes a reference to a new content or to the one that is shared. `CONFLICT` when that is gone. */
@@ -59,18 +60,25 @@ export class ContentRows {
   }
 
   /** Commits come one after the other, so none can be under way: what is condemned may go at once. */
-  condemn(blobs: readonly Replica[]): Replica[] {
-    const now = BigInt(Date.now()) * 1_000_000n;
+  condemn(blobs: readonly Replica[], { isSpent = false }: CondemnOptions = {}): Replica[] {
+    const now = nsAfter(0);
+    const refusedUntil = isSpent ? null : nsAfter(this.graces.lateCommitMs);
+    const condemn = `INSERT INTO collect (backend, instance_id, key, not_before, refused_until) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
     return blobs.filter(({ backend, instanceId, key }) => {
       const place = [backend, instanceId, key];
       const isHeld = KEY_HOLDERS.some((table) => this.sql.get(holds(table), ...place) !== undefined);
-      return !isHeld && this.sql.run(`${COLLECT} VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`, ...place, now).changes > 0;
+      return !isHeld && this.sql.run(condemn, ...place, now, refusedUntil).changes > 0;
     });
   }
 
   forget(blobs: readonly Replica[]): void {
-    for (const { backend, instanceId, key } of blobs)
-      this.sql.run('DELETE FROM collect WHERE backend = ? AND instance_id = ? AND key = ?', backend, instanceId, key);
+    const now = nsAfter(0);
+    const where = 'WHERE backend = ? AND instance_id = ? AND key = ?';
+    for (const { backend, instanceId, key } of blobs) {
+      const place = [backend, instanceId, key];
+      this.sql.run(`DELETE FROM collect ${where} AND (refused_until IS NULL OR refused_until <= ?)`, ...place, now);
+      this.sql.run(`UPDATE collect SET not_before = refused_until ${where} AND refused_until > ?`, ...place, now);
+    }
   }
 
   changeReplicas(changed: Changed, id: ContentId, { add = [], drop = [], place }: ReplicaChange): void {
@@ -102,8 +110,12 @@ export class ContentRows {
   }
 
   private notBefore(): bigint {
-    return BigInt(Date.now() + this.collectGraceMs) * 1_000_000n;
+    return nsAfter(this.graces.collectGraceMs);
   }
+}
+
+function nsAfter(ms: number): bigint {
+  return BigInt(Date.now() + ms) * 1_000_000n;
 }
 
 function holds(table: string): string {

@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { CallfsError } from '@callfs/core';
 import type { MetadataData } from '../dump/metadata-data';
 import { ENTITIES } from '../entities';
+import { gracesOf, type Graces } from '../graces';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
 import { DatabaseClaim } from './database-claim';
@@ -15,27 +16,24 @@ import { TreeCache, type CacheSizes } from './tree-cache';
 import { Verifier } from './verifier';
 import { WriterClient } from './writer-client';
 
-export interface SqliteStoreOptions {
+export interface SqliteStoreOptions extends Graces {
   readonly path: string;
   /** `full`: a commit is on the disk before it is acknowledged. Default `full`. */
   readonly durability?: 'full' | 'relaxed';
-  /** How long a content without a reference is kept for those who still read it. */
-  readonly collectGraceMs?: number;
   readonly cache?: CacheSizes;
   readonly observe?: QueryObserver;
 }
 
 const DEFAULT_CACHE: CacheSizes = { entries: 100_000, bytes: 64 * 1024 * 1024 };
-const DEFAULT_GRACE_MS = 60_000;
 
 /** Opens (or makes) the metadata in a file, brings its schema up to date and starts the writer. `METADATA_UNAVAILABLE`. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteMetadataStore> {
-  const { path, durability = 'full', collectGraceMs = DEFAULT_GRACE_MS } = options;
+  const { path, durability = 'full' } = options;
   const data = await openSqliteData(path);
   try {
     const { dataSource, claim } = data;
     const cache = new TreeCache(options.cache ?? DEFAULT_CACHE);
-    const writer = await WriterClient.start({ path, durability, collectGraceMs }, (changes) =>
+    const writer = await WriterClient.start({ path, durability, ...gracesOf(options) }, (changes) =>
       changes ? cache.apply(changes) : cache.clear(),
     );
     const helpers = [new Lister(path), new Verifier(path), cache, claim] as const;

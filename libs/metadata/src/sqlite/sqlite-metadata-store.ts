@@ -14,6 +14,7 @@ import {
   MetadataStore,
   type AttributeChanges,
   type CommitGuard,
+  type CondemnOptions,
   type ContentsQuery,
   type CopyAttributes,
   type ListQuery,
@@ -188,8 +189,8 @@ export class SqliteMetadataStore extends MetadataStore {
     return this.read('collectable', () => this.sql.all<Replica>(due, JSON.stringify(instanceIds), now, limit));
   }
 
-  override condemn(blobs: readonly Replica[]): Promise<Replica[]> {
-    return this.change('condemn', blobs);
+  override condemn(blobs: readonly Replica[], options?: CondemnOptions): Promise<Replica[]> {
+    return this.change('condemn', blobs, options);
   }
 
   override forget(blobs: readonly Replica[]): Promise<void> {

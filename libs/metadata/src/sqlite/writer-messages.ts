@@ -1,11 +1,11 @@
 import type { ErrorCode, ErrorDetails } from '@callfs/core';
+import type { Graces } from '../graces';
 import type { Change } from './changed';
 
 /** What the writer thread is started with. */
-export interface WriterData {
+export interface WriterData extends Required<Graces> {
   readonly path: string;
   readonly durability: 'full' | 'relaxed';
-  readonly collectGraceMs: number;
 }
 
 /** A change on its way to the writer: the method of `WriterOperations` and its arguments, all plain data. */

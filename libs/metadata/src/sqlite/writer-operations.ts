@@ -1,5 +1,5 @@
 import type { ContentId, Replica } from '@callfs/core';
-import type { CommitGuard, ReplicaChange } from '../metadata-store';
+import type { CommitGuard, CondemnOptions, ReplicaChange } from '../metadata-store';
 import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
 import { mend } from '../verification/mend';
@@ -28,8 +28,8 @@ export class WriterOperations extends TreeTransactions {
     this.contentRows.forget(blobs);
   }
 
-  condemn(_changed: Changed, blobs: readonly Replica[]): Replica[] {
-    return this.contentRows.condemn(blobs);
+  condemn(_changed: Changed, blobs: readonly Replica[], options?: CondemnOptions): Replica[] {
+    return this.contentRows.condemn(blobs, options);
   }
 
   changeReplicas(changed: Changed, content: ContentId, change: ReplicaChange, guard?: CommitGuard): void {

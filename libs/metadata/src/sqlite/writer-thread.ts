@@ -21,7 +21,7 @@ const BATCH_MAX = 512;
 /** Pages in the write-ahead log before they are written back to the file, which is done within a commit. */
 const CHECKPOINT_PAGES = 4000;
 
-function open({ path, durability, collectGraceMs }: WriterData): GroupCommit {
+function open({ path, durability, ...graces }: WriterData): GroupCommit {
   const database = new Database(path, { timeout: 5000, fileMustExist: true });
   database.pragma('journal_mode = WAL');
   database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
@@ -30,7 +30,7 @@ function open({ path, durability, collectGraceMs }: WriterData): GroupCommit {
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   const sql = new Statements(database);
   const totals = new Totals(sql);
-  const contents = new ContentRows(sql, totals, collectGraceMs);
+  const contents = new ContentRows(sql, totals, graces);
   return new GroupCommit(database, new WriterOperations(sql, contents, new FenceRows(sql), totals), totals);
 }
 

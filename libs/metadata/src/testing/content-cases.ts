@@ -120,7 +120,6 @@ export function contentCases({ open, reopen }: Harness): void {
     const orphans = [...late.replicas, { backend: 's3', instanceId: '', key: newStorageKey() }];
     expect(await store.condemn([...replicas, ...waiting, ...orphans])).toEqual(orphans);
     expect(await store.condemn(orphans)).toEqual([]);
-    const place = { backend: 'localfs', instanceId: 'node-1' };
     expect(await store.knownKeys('localfs', 'node-1', [late.replicas[0]!.key])).toHaveProperty('size', 1);
     await expect(makeFile(store, ['late'], late)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
     await expect(store.replaceContent(await target(store, 'kept'), late, {})).rejects.toMatchObject({
@@ -133,8 +132,50 @@ export function contentCases({ open, reopen }: Harness): void {
     expect((await find(store, 'kept'))!.content!.replicas).toEqual(replicas);
     const due = await store.collectable(nowNs() + msToNs(600_000), 10, HERE);
     expect(new Set(due)).toEqual(new Set(orphans));
-    await store.forget(orphans);
-    expect(await store.knownKeys(place.backend, place.instanceId, [late.replicas[0]!.key])).toHaveProperty('size', 0);
+  });
+
+  it('P9: refuses a commit that comes when its blob was condemned, removed and forgotten long ago', async () => {
+    const store = await open({ lateCommitMs: 3_000_000 });
+    const late = blob();
+    expect(await store.condemn(late.replicas)).toEqual(late.replicas);
+    expect(await store.collectable(nowNs(), 10, HERE)).toEqual(late.replicas);
+    await store.forget(late.replicas);
+    await store.forget(late.replicas);
+    // The blob is gone, and nobody goes to remove it once more for every pass of the collector.
+    expect(await store.collectable(nowNs() + msToNs(2_900_000), 10, HERE)).toEqual([]);
+    await expect(makeFile(store, ['late'], late)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    const again = await reopen(store);
+    await expect(makeFile(again, ['late'], late)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    expect(await find(again, 'late')).toBeUndefined();
+    // What comes under its key after all goes when nobody can commit it any more.
+    expect(await again.collectable(LATER, 10, HERE)).toEqual(late.replicas);
+  });
+
+  it('remembers what was condemned for no longer than a commit may be under way', async () => {
+    const store = await open({ lateCommitMs: 100 });
+    const { replicas } = blob();
+    await store.condemn(replicas);
+    await store.forget(replicas);
+    await expect.poll(() => store.collectable(nowNs(), 10, HERE), { timeout: 30_000 }).toEqual(replicas);
+    await store.forget(replicas);
+    expect(await store.knownKeys('localfs', 'node-1', [replicas[0]!.key])).toHaveProperty('size', 0);
+  });
+
+  it('remembers nothing of what can be committed by nobody: spent parts, and blobs that a content had, copies or not', async () => {
+    const store = await open({ lateCommitMs: 3_600_000 });
+    const { replicas: spent } = blob();
+    await store.condemn(spent, { isSpent: true });
+    const { content } = await makeFile(store, ['a'], blob());
+    await copy(store, 'a', 'b');
+    for (const name of ['a', 'b']) await store.remove(await target(store, name));
+    const gone = [...spent, ...content!.replicas];
+    expect(new Set(await store.collectable(nowNs(), 10, HERE))).toEqual(new Set(gone));
+    await store.forget(gone);
+    const keys = gone.map(({ key }) => key);
+    expect(await store.knownKeys('localfs', 'node-1', keys)).toHaveProperty('size', 0);
+    // Whoever was about to share what is gone names the content, and no blob.
+    const sharing = store.createFile(await place(store, 'c'), ROOT_OWNED, { copyOf: content!.id }, null);
+    await expect(sharing).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
   it('replaces a blob of a content by another in its place', async () => {

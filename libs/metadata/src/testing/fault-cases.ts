@@ -193,7 +193,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'P9: a blob that is in use and waits for collection',
-    plant: () => [`INSERT INTO collect SELECT backend, instance_id, key, 0 FROM replica`],
+    plant: () => [`INSERT INTO collect (backend, instance_id, key, not_before) SELECT backend, instance_id, key, 0 FROM replica`],
     found: ({ bc }) => [{ kind: 'collected_in_use', content: bc, backend: 'localfs', instance_id: 'node-1' }],
     after: async (store, { bc }) => {
       expect(await store.collectable(nowNs(), 10, ['node-1'])).toEqual([]);

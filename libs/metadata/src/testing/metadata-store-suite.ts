@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import type { Graces } from '../graces';
 import type { MetadataStore } from '../metadata-store';
 import { changeCases } from './change-cases';
 import { coherenceCases } from './coherence-cases';
@@ -17,8 +18,8 @@ import { treeCases } from './tree-cases';
 
 /** How the suite gets stores; whoever makes them closes them after the test. */
 export interface Harness {
-  /** A fresh, empty store. Contents without a reference may go after `collectGraceMs` (default 0). */
-  readonly open: (options?: { collectGraceMs?: number }) => Promise<MetadataStore>;
+  /** A fresh, empty store. Contents without a reference may go at once, unless `graces` say otherwise. */
+  readonly open: (graces?: Graces) => Promise<MetadataStore>;
   /** Closes the store and opens what it kept, as another start of the program would. */
   readonly reopen: (store: MetadataStore) => Promise<MetadataStore>;
   /** Closes the store, runs statements past it, and opens it again: what a bug or a bad disk may leave. */

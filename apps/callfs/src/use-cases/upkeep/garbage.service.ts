@@ -33,8 +33,10 @@ interface WaitingRow {
 }
 
 const PAGE = 500;
+/** Of what is remembered for a commit that may come late the blob is gone. */
 const WAITING = `SELECT backend, instance_id, key, not_before / 1000000 AS due_ms FROM collect
-  WHERE backend = ? AND instance_id = ? AND key > ? ORDER BY key LIMIT ${PAGE}`;
+  WHERE backend = ? AND instance_id = ? AND key > ? AND (refused_until IS NULL OR not_before < refused_until)
+  ORDER BY key LIMIT ${PAGE}`;
 
 /** `callfs gc`: tells what can be freed on this node's backends, and frees it at once when asked to. */
 @Injectable()

@@ -5,6 +5,9 @@ import type { BlobBody, StorageProviders } from '@callfs/storage';
 import type { Collector } from '../collector';
 import type { UploadPart } from './upload-record';
 
+/** Whoever sent a row or a commit for a part did so for an attempt that is over by now. */
+const SPENT = { isSpent: true } as const;
+
 /** The blobs that the parts of uploads are kept in. */
 export class UploadBlobs {
   private readonly logger = new Logger(UploadBlobs.name);
@@ -45,7 +48,7 @@ export class UploadBlobs {
   async free(blobs: readonly Replica[]): Promise<void> {
     if (blobs.length === 0) return;
     try {
-      const condemned = await this.store.condemn(blobs);
+      const condemned = await this.store.condemn(blobs, SPENT);
       const here = condemned.filter((blob) => this.providers.isAtHand(blob));
       for (const { backend, key } of here) await this.providers.get(backend).delete(key);
       await this.store.forget(here);
@@ -61,7 +64,7 @@ export class UploadBlobs {
   async giveUp(blobs: readonly Replica[]): Promise<void> {
     if (blobs.length === 0) return;
     try {
-      await this.store.condemn(blobs);
+      await this.store.condemn(blobs, SPENT);
       this.collector.wake();
     } catch (error) {
       this.logger.warn({ err: error }, 'could not give up the parts of an upload; the sweep will');
