@@ -251,7 +251,8 @@ export abstract class MetadataStore {
   abstract collectable(now: EpochNs, limit: number, instanceIds: readonly string[]): Promise<Replica[]>;
 
   /**
-   * Leaves those of `blobs` that nothing here knows to the collector; resolves to them. From then on a commit that would
+   * Leaves those of `blobs` that nothing here knows to the collector; resolves to them. A key is never given twice: one that
+   * is known as another node's is known, for its blob lies where that node's name was changed. From then on a commit that would
    * refer to one of them is refused (`BACKEND_UNAVAILABLE`), and its time comes when no commit before can be under way. One
    * that was sent before may come later than the blob is gone, so it is refused for some time after (`Graces.lateCommitMs`).
    */
@@ -275,6 +276,9 @@ export abstract class MetadataStore {
 
   /** Those of `keys` that are known on this backend and instance, those that wait for collection included. */
   abstract knownKeys(backend: string, instanceId: string, keys: readonly string[]): Promise<Set<string>>;
+
+  /** Those of `keys` that contents and uploads have on this backend, under whichever node's name. */
+  abstract heldKeys(backend: string, keys: readonly string[]): Promise<Replica[]>;
 
   abstract principals(): Promise<Principal[]>;
 

@@ -12,7 +12,7 @@ import {
 } from '@callfs/core';
 import type { Graces } from '../graces';
 import { contentOf, inodeOf, type ContentRow, type InodeRow } from '../inode-row';
-import { KEY_HOLDERS } from '../key-holders';
+import { KEY_HOLDERS, nodesIn } from '../key-holders';
 import {
   MetadataStore,
   type AttributeChanges,
@@ -242,7 +242,8 @@ export class PostgresMetadataStore extends MetadataStore {
   override condemn(blobs: readonly Replica[], { isSpent = false }: CondemnOptions = {}): Promise<Replica[]> {
     const held = KEY_HOLDERS.map(
       (table) =>
-        `NOT EXISTS (SELECT 1 FROM ${table} h WHERE h.backend = b."backend" AND h.instance_id = b."instanceId" AND h.key = b."key")`,
+        `NOT EXISTS (SELECT 1 FROM ${nodesIn(table, 'b."backend"')} n
+           JOIN ${table} h ON h.backend = b."backend" AND h.instance_id = n.name AND h.key = b."key")`,
     );
     // Alone: no commit that would refer to one of them is under way.
     return this.alone('condemn', undefined, (client) =>
@@ -281,6 +282,15 @@ export class PostgresMetadataStore extends MetadataStore {
       this.sessions.read<{ key: string }>(statement, [backend, instanceId, keys]),
     );
     return new Set(rows.map(({ key }) => key));
+  }
+
+  override heldKeys(backend: string, keys: readonly string[]): Promise<Replica[]> {
+    const held = KEY_HOLDERS.map(
+      (table) => `SELECT h.backend, h.instance_id AS "instanceId", h.key FROM ${nodesIn(table, '$1')} n
+        JOIN ${table} h ON h.backend = $1 AND h.instance_id = n.name AND h.key = ANY ($2::text[])`,
+    );
+    const statement = { name: 'callfs_held_keys', text: held.join(' UNION ') };
+    return this.timed('held_keys', () => this.sessions.read<Replica>(statement, [backend, keys]));
   }
 
   override principals(): Promise<Principal[]> {

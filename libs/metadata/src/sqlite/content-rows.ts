@@ -2,7 +2,7 @@ import { CallfsError, type ContentId, type Replica } from '@callfs/core';
 import type { CondemnOptions, NewContent, ReplicaChange, SharedContent } from '../metadata-store';
 import { CONDEMNED_MESSAGE } from '../condemned';
 import type { Graces } from '../graces';
-import { KEY_HOLDERS } from '../key-holders';
+import { KEY_HOLDERS, nodesIn } from '../key-holders';
 import type { Changed } from './changed';
 import type { Statements } from './statement-cache';
 import type { Totals } from './totals';
@@ -65,9 +65,8 @@ export class ContentRows {
     const refusedUntil = isSpent ? null : nsAfter(this.graces.lateCommitMs);
     const condemn = `INSERT INTO collect (backend, instance_id, key, not_before, refused_until) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`;
     return blobs.filter(({ backend, instanceId, key }) => {
-      const place = [backend, instanceId, key];
-      const isHeld = KEY_HOLDERS.some((table) => this.sql.get(holds(table), ...place) !== undefined);
-      return !isHeld && this.sql.run(condemn, ...place, now, refusedUntil).changes > 0;
+      const isHeld = KEY_HOLDERS.some((table) => this.sql.get(holdsAnywhere(table), { backend, key }) !== undefined);
+      return !isHeld && this.sql.run(condemn, backend, instanceId, key, now, refusedUntil).changes > 0;
     });
   }
 
@@ -116,6 +115,11 @@ export class ContentRows {
 
 function nsAfter(ms: number): bigint {
   return BigInt(Date.now() + ms) * 1_000_000n;
+}
+
+function holdsAnywhere(table: (typeof KEY_HOLDERS)[number]): string {
+  return `SELECT 1 FROM ${nodesIn(table, '@backend')} n
+    CROSS JOIN ${table} h ON h.backend = @backend AND h.instance_id = n.name AND h.key = @key`;
 }
 
 function holds(table: string): string {

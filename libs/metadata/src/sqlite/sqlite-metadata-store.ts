@@ -30,7 +30,7 @@ import {
   type TreeAccess,
 } from '../metadata-store';
 import { contentOf, inodeOfTuple, type ContentRow, type InodeTuple } from '../inode-row';
-import { KEY_HOLDERS } from '../key-holders';
+import { KEY_HOLDERS, nodesIn } from '../key-holders';
 import type { TableStatement } from '../metadata-tables';
 import type { Principal, PrincipalRequest } from '../principal';
 import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from '../verification/metadata-fault';
@@ -214,6 +214,15 @@ export class SqliteMetadataStore extends MetadataStore {
     const tables = [...KEY_HOLDERS, 'collect'];
     const rows = this.read('known_keys', () => tables.flatMap((table) => this.sql.all<{ key: string }>(known(table), ...place)));
     return new Set(rows.map(({ key }) => key));
+  }
+
+  override async heldKeys(backend: string, keys: readonly string[]): Promise<Replica[]> {
+    const held = KEY_HOLDERS.map(
+      (table) => `SELECT h.backend, h.instance_id AS instanceId, h.key FROM ${nodesIn(table, '@backend')} n
+        CROSS JOIN ${table} h ON h.backend = @backend AND h.instance_id = n.name AND h.key IN (SELECT value FROM json_each(@keys))`,
+    );
+    const asked = { backend, keys: JSON.stringify(keys) };
+    return this.read('held_keys', () => this.sql.all<Replica>(held.join(' UNION '), asked));
   }
 
   override async principals(): Promise<Principal[]> {

@@ -178,6 +178,24 @@ export function contentCases({ open, reopen }: Harness): void {
     await expect(sharing).rejects.toMatchObject({ code: 'CONFLICT' });
   });
 
+  it('P9: knows whose a key is, and never leaves to the collector what is another node’s', async () => {
+    const store = await open();
+    const [kept, copied, part, unknown] = Array.from({ length: 4 }, newStorageKey) as [string, string, string, string];
+    const { content } = await makeFile(store, ['kept'], blob(1, kept));
+    const other: Replica = { backend: 'localfs', instanceId: 'a-node', key: copied };
+    await store.changeReplicas(content!.id, { add: [other, { backend: 's3', instanceId: '', key: unknown }] });
+    const insert = `INSERT INTO upload_part (upload_id, position, size, sha256, backend, instance_id, key)
+      VALUES ('u', 0, 1, NULL, 'localfs', 'z-node', ?)`;
+    await store.tables.write('upload', insert, part);
+    const held = await store.heldKeys('localfs', [kept, copied, part, unknown]);
+    const place = { backend: 'localfs', instanceId: 'node-1' };
+    const expected = [{ ...place, key: kept }, other, { ...place, instanceId: 'z-node', key: part }];
+    expect(new Set(held)).toEqual(new Set(expected));
+    expect(await store.heldKeys('localfs', [])).toEqual([]);
+    const renamed = [kept, copied, part, unknown].map((key) => ({ backend: 'localfs', instanceId: 'renamed', key }));
+    expect(await store.condemn(renamed)).toEqual(renamed.slice(3));
+  });
+
   it('replaces a blob of a content by another in its place', async () => {
     const store = await open();
     const { content } = await makeFile(store, ['f'], blob());

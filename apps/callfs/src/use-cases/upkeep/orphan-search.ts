@@ -11,17 +11,24 @@ export interface Orphan {
   readonly size: number;
 }
 
+/** A blob that the metadata has as that of another node: this one, or its disk, had another name. */
+export interface Stranger extends Orphan {
+  readonly owner: string;
+}
+
 /** The orphans among some blobs of a backend; often none of them is one. */
 export interface SearchedBatch {
   readonly seen: number;
   /** Of those that are old enough to be orphans, how many are none. */
   readonly known: number;
   readonly orphans: readonly Orphan[];
+  readonly strangers: readonly Stranger[];
 }
 
 /**
  * Goes through all blobs of backends and finds those that no metadata knows: what a write left that never came to its
- * commit. Anything in flight is known to the metadata, known to the backend as not settled, or younger than the grace.
+ * commit. Anything in flight is known to the metadata, known to the backend as not settled, or younger than the grace. What
+ * is known as another node's is no orphan: it is the content of a file, on the disk of a node whose name was changed.
  */
 export class OrphanSearch {
   constructor(
@@ -52,14 +59,29 @@ export class OrphanSearch {
     const now = provider.isShared ? await this.store.tables.nowMs() : Date.now();
     const before = now - this.graceMs;
     const old = batch.filter(({ modifiedMs, isUnsettled }) => modifiedMs < before && !isUnsettled);
-    if (old.length === 0) return { seen: batch.length, known: 0, orphans: [] };
+    if (old.length === 0) return { seen: batch.length, known: 0, orphans: [], strangers: [] };
     const place = this.placeOf(provider);
     const keys = old.map(({ key }) => key);
     const known = await this.store.knownKeys(place.backend, place.instanceId, keys);
-    const orphans: Orphan[] = [];
+    const unknown: Orphan[] = [];
     for (const { key, size } of old)
-      if (!known.has(key) && (await isThere(provider, key))) orphans.push({ replica: { ...place, key }, size });
-    return { seen: batch.length, known: known.size, orphans };
+      if (!known.has(key) && (await isThere(provider, key))) unknown.push({ replica: { ...place, key }, size });
+    const owners = await this.ownersOf(place.backend, unknown);
+    const orphans = unknown.filter(({ replica }) => !owners.has(replica.key));
+    const strangers = unknown.flatMap((blob) => {
+      const owner = owners.get(blob.replica.key);
+      return owner === undefined ? [] : [{ ...blob, owner }];
+    });
+    return { seen: batch.length, known: known.size, orphans, strangers };
+  }
+
+  private async ownersOf(backend: string, blobs: readonly Orphan[]): Promise<ReadonlyMap<StorageKey, string>> {
+    if (blobs.length === 0) return new Map();
+    const held = await this.store.heldKeys(
+      backend,
+      blobs.map(({ replica }) => replica.key),
+    );
+    return new Map(held.map(({ key, instanceId }) => [key, instanceId]));
   }
 }
 

@@ -71,13 +71,16 @@ export class OrphanSweep extends BackgroundWork {
 
   private async sweep(provider: StorageProvider): Promise<void> {
     const found: Orphan[] = [];
+    const strangers = new Map<string, number>();
     let [known, unknown] = [0, 0];
     for await (const batch of this.search.search(provider)) {
       if (this.stopped) return;
+      for (const { owner } of batch.strangers) strangers.set(owner, (strangers.get(owner) ?? 0) + 1);
       known += batch.known;
       unknown += batch.orphans.length;
       found.push(...batch.orphans.slice(0, ORPHANS_MAX - found.length));
     }
+    for (const [owner, blobs] of strangers) this.tellStrangers(provider, owner, blobs);
     if (unknown > Math.max(USUAL_MAX, known)) return this.leave(provider, known, unknown);
     let count = 0;
     let bytes = 0;
@@ -101,6 +104,14 @@ export class OrphanSweep extends BackgroundWork {
       { known, unknown },
       `${unknown} blobs in ${name} belong to nothing that this metadata knows, and only ${known} to something: none is removed. ` +
         'Is metadata_store the one that belongs to them? If it is, "callfs gc" shows and "callfs gc --yes" removes them.',
+    );
+  }
+
+  private tellStrangers({ name }: StorageProvider, owner: string, blobs: number): void {
+    this.logger.error(
+      { blobs, node: owner },
+      `${blobs} blobs in ${name} are those of the node "${owner}": their files cannot be read while this node has another name. ` +
+        `Set instance_discovery.instance_id to "${owner}" again. They stay where they are.`,
     );
   }
 
