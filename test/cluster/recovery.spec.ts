@@ -5,7 +5,7 @@ import { TestCluster } from '../support/cluster';
 import { must } from '../support/fixture';
 import { patternBytes } from '../support/random';
 import { storedFiles } from '../support/storage-root';
-import { begun, send } from '../uploads/tus-client';
+import { begun, send, status } from '../uploads/tus-client';
 
 /** Nothing gives up waiting for PostgreSQL, on however busy a machine. */
 let cluster: TestCluster;
@@ -72,6 +72,27 @@ it('P8: a commit that PostgreSQL never answered for leaves nothing, without a re
   await held.end();
   expect((await cluster.node(1).client().get('/unanswered')).status).toBe(404);
   await expect.poll(() => storedFiles(node.dataDir), { timeout: 60_000, interval: 50 }).toEqual(before);
+});
+
+it('P9: a part of an upload whose blob was given up before its row is written is sent again, and the upload is whole', async () => {
+  const node = cluster.node(2);
+  const client = node.client();
+  const [first, second] = [patternBytes(5, 100_000), patternBytes(6, 100_000)];
+  const upload = await begun(client, 200_000, { path: '/overtaken' });
+  await must(send(client, upload, 0, first));
+  const before = await storedFiles(node.dataDir);
+  const held = await holdTree();
+  const sent = send(client, upload, 100_000, second);
+  await waitingCommit();
+  const [staged = ''] = (await storedFiles(node.dataDir)).staging;
+  await cluster.query(`INSERT INTO collect (backend, instance_id, key, not_before, refused_until)
+    VALUES ('localfs', 'node-2', '${staged}', 0, 9000000000000000000)`);
+  await held.end();
+  expect(await sent).toMatchObject({ outcome: '503 BACKEND_UNAVAILABLE' });
+  expect((await status(client, upload)).header('upload-offset')).toBe('100000');
+  await expect.poll(() => storedFiles(node.dataDir), { timeout: 60_000, interval: 50 }).toEqual(before);
+  await must(send(client, upload, 100_000, second));
+  expect((await must(client.get('/overtaken'))).body.equals(Buffer.concat([first, second]))).toBe(true);
 });
 
 it('P8: nor does a part of an upload whose row PostgreSQL did not write in time', async () => {

@@ -1,3 +1,5 @@
+import type { Replica } from '@callfs/core';
+
 /** What a statement takes as a parameter, the same on both engines. Times are whole milliseconds. */
 export type TableValue = string | number | Buffer | null;
 
@@ -31,6 +33,13 @@ export abstract class MetadataTables {
   /** One durable transaction; the rows of `RETURNING`, if any. `CONFLICT` when a unique key is taken. */
   abstract write<R = never>(operation: string, sql: string, ...parameters: readonly TableValue[]): Promise<R[]>;
 
-  /** All of the statements, in order, in one durable transaction, or none. `CONFLICT` as for `write`. */
-  abstract transaction(operation: string, statements: readonly TableStatement[]): Promise<unknown[][]>;
+  /**
+   * All of the statements, in order, in one durable transaction, or none. `CONFLICT` as for `write`. `blobs` are those that
+   * rows come to refer to: `BACKEND_UNAVAILABLE` when one of them is condemned, and until the end none of them will be.
+   */
+  abstract transaction(
+    operation: string,
+    statements: readonly TableStatement[],
+    blobs?: readonly Replica[],
+  ): Promise<unknown[][]>;
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newStorageKey } from '@callfs/core';
 import { Client, type Pool } from 'pg';
 import {
   openPostgresData,
@@ -108,6 +109,21 @@ describe('two stores on one database', () => {
     for (const result of refused) expect(result).toMatchObject({ reason: { code: 'CONFLICT' } });
     expect(await find(b, 'f')).toEqual(await Promise.any(calls));
     expect(await a.statistics()).toMatchObject({ files: 1 });
+  });
+
+  it('P9: either condemns a blob or has a row that refers to it, whoever of two nodes comes first', async () => {
+    const [a, b, database] = await openTwo();
+    const part = { backend: 'localfs', instanceId: 'node-1', key: newStorageKey() };
+    const sql = `INSERT INTO upload_part (upload_id, position, size, sha256, backend, instance_id, key) VALUES ('u', 0, 1, NULL, ?, ?, ?)`;
+    const row = [{ sql, parameters: [part.backend, part.instanceId, part.key] }];
+    const held = await holding(database, 'LOCK TABLE upload_part IN SHARE MODE');
+    const appended = a.tables.transaction('upload', row, [part]);
+    await waiting(database, 1);
+    const condemned = b.condemn([part]);
+    await waiting(database, 2);
+    await held.release();
+    await appended;
+    expect(await condemned).toEqual([]);
   });
 
   it('P16: directories that move into one another from both never make a cycle', async () => {

@@ -44,11 +44,9 @@ import { ReadLane } from './read-lane';
 import { Sessions, type TransactionClient } from './sessions';
 import { smallCreation, smallReplacement } from './small-writes';
 import { requireCopy, requireRemoval } from './tree-access';
-import { NOW_NS, TREE_LOCK } from './tree-functions';
+import { EXCLUSIVE, NOW_NS, SHARED } from './tree-functions';
 import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
 
-const EXCLUSIVE = `SELECT pg_advisory_xact_lock(${TREE_LOCK})`;
-const SHARED = `SELECT pg_advisory_xact_lock_shared(${TREE_LOCK})`;
 /** Of what may still be committed the row stays. The time is one for both statements, so that no row is for both or for none. */
 const FORGET = {
   name: 'callfs_forget',

@@ -1,5 +1,7 @@
+import type { Replica } from '@callfs/core';
 import { MetadataTables, type TableStatement, type TableValue } from '../metadata-tables';
 import type { Sessions, TransactionClient } from './sessions';
+import { SHARED } from './tree-functions';
 
 /** The tables beside the tree; every `?` of a statement becomes the `$n` that PostgreSQL wants. */
 export class PostgresTables extends MetadataTables {
@@ -20,15 +22,26 @@ export class PostgresTables extends MetadataTables {
     return this.timed(operation, () => this.sessions.change<R>(prepared(sql), parameters));
   }
 
-  override transaction(operation: string, statements: readonly TableStatement[]): Promise<unknown[][]> {
+  override transaction(
+    operation: string,
+    statements: readonly TableStatement[],
+    blobs: readonly Replica[] = [],
+  ): Promise<unknown[][]> {
     return this.timed(operation, () =>
       this.sessions.transaction(async (client) => {
+        if (blobs.length > 0) await holdBlobs(client, blobs);
         const results: unknown[][] = [];
         for (const statement of statements) results.push(await runTableStatement(client, statement));
         return results;
       }),
     );
   }
+}
+
+/** As in a commit: blobs are condemned while nobody has the lock. */
+async function holdBlobs(client: TransactionClient, blobs: readonly Replica[]): Promise<void> {
+  await client.rows(SHARED);
+  await client.rows('SELECT callfs_refuse_condemned($1)', JSON.stringify(blobs));
 }
 
 export function runTableStatement(client: TransactionClient, { sql, parameters = [] }: TableStatement): Promise<unknown[]> {

@@ -20,6 +20,8 @@ import { CONDEMNED_MESSAGE } from '../condemned';
 
 /** Key of the advisory lock that the changes of the tree hold, shared or exclusively. */
 export const TREE_LOCK = 4_850_116_273_001;
+export const EXCLUSIVE = `SELECT pg_advisory_xact_lock(${TREE_LOCK})`;
+export const SHARED = `SELECT pg_advisory_xact_lock_shared(${TREE_LOCK})`;
 /** Held while the schema is brought up to date. */
 export const MIGRATION_LOCK = 4_850_116_273_002;
 

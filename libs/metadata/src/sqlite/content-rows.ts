@@ -91,9 +91,15 @@ export class ContentRows {
     changed.add(['content moved', id]);
   }
 
-  private addReplica(id: ContentId, { backend, instanceId, key }: Replica): void {
+  /** What waits for collection may be gone at any moment. */
+  refuseCondemned({ backend, instanceId, key }: Replica): void {
+    if (this.sql.get(holds('collect'), backend, instanceId, key)) throw new CallfsError('BACKEND_UNAVAILABLE', CONDEMNED_MESSAGE);
+  }
+
+  private addReplica(id: ContentId, replica: Replica): void {
+    this.refuseCondemned(replica);
+    const { backend, instanceId, key } = replica;
     const place = [backend, instanceId, key];
-    if (this.sql.get(holds('collect'), ...place)) throw new CallfsError('BACKEND_UNAVAILABLE', CONDEMNED_MESSAGE);
     const insert = 'INSERT INTO replica (content_id, backend, instance_id, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
     const { changes } = this.sql.run(insert, id, ...place);
     if (changes === 0) throw new CallfsError('CONFLICT', 'The content has a blob there already.');

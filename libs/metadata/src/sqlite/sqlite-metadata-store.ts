@@ -78,7 +78,7 @@ export class SqliteMetadataStore extends MetadataStore {
     this.tables = new SqliteTables(
       <R>(operation: string, statement: TableStatement) =>
         this.read(operation, () => runTableStatement(this.sql, statement) as R[]),
-      (operation, statements) => this.timed(operation, () => this.writer.run<unknown[][]>('tables', statements)),
+      (operation, statements, blobs) => this.timed(operation, () => this.writer.run<unknown[][]>('tables', statements, blobs)),
     );
     this.fences = new Fences((count) => this.change<number>('reserveFences', count));
   }

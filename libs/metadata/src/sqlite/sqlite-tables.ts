@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { CallfsError } from '@callfs/core';
+import { CallfsError, type Replica } from '@callfs/core';
 import { MetadataTables, type TableStatement, type TableValue } from '../metadata-tables';
 import type { Statements } from './statement-cache';
 
@@ -9,7 +9,11 @@ export class SqliteTables extends MetadataTables {
 
   constructor(
     private readonly readRows: <R>(operation: string, statement: TableStatement) => R[],
-    private readonly change: (operation: string, statements: readonly TableStatement[]) => Promise<unknown[][]>,
+    private readonly change: (
+      operation: string,
+      statements: readonly TableStatement[],
+      blobs?: readonly Replica[],
+    ) => Promise<unknown[][]>,
   ) {
     super();
   }
@@ -23,8 +27,12 @@ export class SqliteTables extends MetadataTables {
     return rows as R[];
   }
 
-  override transaction(operation: string, statements: readonly TableStatement[]): Promise<unknown[][]> {
-    return this.change(operation, statements);
+  override transaction(
+    operation: string,
+    statements: readonly TableStatement[],
+    blobs?: readonly Replica[],
+  ): Promise<unknown[][]> {
+    return this.change(operation, statements, blobs);
   }
 }
 

@@ -37,7 +37,8 @@ export class WriterOperations extends TreeTransactions {
     this.contentRows.changeReplicas(changed, content, change);
   }
 
-  tables(_changed: Changed, statements: readonly TableStatement[]): unknown[][] {
+  tables(_changed: Changed, statements: readonly TableStatement[], blobs: readonly Replica[] = []): unknown[][] {
+    for (const blob of blobs) this.contentRows.refuseCondemned(blob);
     return statements.map((statement) => runTableStatement(this.statements, statement));
   }
 

@@ -1,3 +1,4 @@
+import { newStorageKey } from '@callfs/core';
 import { expect, it } from 'vitest';
 import type { Harness } from './metadata-store-suite';
 
@@ -68,6 +69,19 @@ export function tableCases({ open, reopen }: Harness): void {
     expect(await tables.transaction('node', change)).toEqual([[], [{ heartbeat_ms: 7 }]]);
     const again = await reopen(store);
     expect(await again.tables.read('node', 'SELECT instance_id FROM node ORDER BY instance_id')).toHaveLength(2);
+  });
+
+  it('P9: refuses rows that would refer to a blob which was condemned, and all that goes with them', async () => {
+    const store = await open();
+    const { tables } = store;
+    const blob = () => ({ backend: 'localfs', instanceId: 'node-1', key: newStorageKey() });
+    const [kept, condemned] = [blob(), blob()];
+    await store.condemn([condemned]);
+    const rows = [{ sql: INSERT, parameters: node('n1') }];
+    await expect(tables.transaction('node', rows, [kept, condemned])).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    expect(await tables.read('node', 'SELECT instance_id FROM node')).toEqual([]);
+    await tables.transaction('node', rows, [kept]);
+    expect(await tables.read('node', 'SELECT instance_id FROM node')).toEqual([{ instance_id: 'n1' }]);
   });
 
   it('lets exactly one of many conditional changes through', async () => {

@@ -48,7 +48,7 @@ export class UploadReceiver {
 
   /**
    * The upload as it is afterwards, for a body that came to its end. `CHECKSUM_MISMATCH`, `PAYLOAD_TOO_LARGE`,
-   * `UPLOAD_TAKEN_OVER`, and the body's own error when it broke off: then what came is recorded.
+   * `UPLOAD_TAKEN_OVER`, `BACKEND_UNAVAILABLE`, and the body's own error when it broke off: then what came is recorded.
    */
   async receive(upload: UploadRecord, body: PartBody, signal: AbortSignal): Promise<UploadRecord> {
     const source = new PartSource(body.chunks, upload.size - upload.received, signal, body.size);
@@ -148,7 +148,7 @@ export class UploadReceiver {
       // Where it is not known whether it got through, the sweep takes what no row refers to.
       if (CallfsError.is(error, 'METADATA_UNAVAILABLE')) await this.blobs.settle(added.map(({ part }) => part.replica));
       else await this.discard(added);
-      throw error;
+      throw CallfsError.is(error, 'BACKEND_UNAVAILABLE') ? givenUp(error) : error;
     }
     if (!now) {
       await this.discard(added);
@@ -167,4 +167,10 @@ export class UploadReceiver {
         .catch((error: unknown) => this.logger.warn({ err: error }, 'could not discard a part; the sweep will'));
     }
   }
+}
+
+function givenUp(cause: CallfsError): CallfsError {
+  const message =
+    'The bytes took so long (storage.orphan_grace) that they were given up. Ask with HEAD how much of the upload is stored, and go on there.';
+  return new CallfsError('BACKEND_UNAVAILABLE', message, { cause });
 }

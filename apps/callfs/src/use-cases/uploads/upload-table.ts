@@ -110,7 +110,10 @@ export class UploadTable {
     return rows.map(partOf);
   }
 
-  /** Records parts that follow what there is. Nothing when another attempt has begun meanwhile. */
+  /**
+   * Records parts that follow what there is. Nothing when another attempt has begun meanwhile; `BACKEND_UNAVAILABLE` when a
+   * blob of them has been given up.
+   */
   async append(upload: UploadRecord, added: readonly NewPart[]): Promise<UploadRecord | undefined> {
     const last = added.at(-1)?.part;
     const received = last ? last.position + last.size : upload.received;
@@ -138,7 +141,8 @@ export class UploadTable {
         parameters: [part.position, part.size, part.sha256, ...placeOf(part.replica), ...mine],
       },
     ]);
-    const [advanced = []] = (await this.tables.transaction(OPERATION, [advance, ...changes])) as UploadRow[][];
+    const blobs = added.map(({ part }) => part.replica);
+    const [advanced = []] = (await this.tables.transaction(OPERATION, [advance, ...changes], blobs)) as UploadRow[][];
     return advanced[0] && recordOf(advanced[0]);
   }
 
