@@ -1,10 +1,15 @@
+import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Client } from '../support/client';
 import { must } from '../support/fixture';
+import { settlesWithin } from '../support/observed';
 import { Random, sha256 } from '../support/random';
+import { rawRequest } from '../support/raw';
 import { TestBucket } from '../support/s3-bucket';
 import { begun, send } from '../uploads/tus-client';
-import { startServer, type TestServer } from '../support/server';
+import { ROOT_KEY, startServer, withServer, type TestServer } from '../support/server';
 
 const MIB = 1024 * 1024;
 
@@ -70,4 +75,46 @@ it('a content that was damaged in the bucket is not served', async () => {
 it('a node that cannot use its bucket says which setting is wrong', async () => {
   const started = startServer({ config: bucket.configuration({ bucket_name: 'no-such-bucket' }) });
   await expect(started).rejects.toThrow(/"no-such-bucket" does not exist .* backend\.s3\.bucket_name/);
+});
+
+it('D1 64 uploads that fall silent after 9 MiB: others are answered, in bounded memory, and a killed node leaves no file of them', async () => {
+  const [clients, size, sent] = [64, 20 * MIB, 9 * MIB];
+  const patience = { read_timeout: '600s', write_timeout: '600s' };
+  await withServer({ config: { ...bucket.configuration(), server: patience } }, async (node) => {
+    const spool = join(node.dataDir, 'spool');
+    const inSpool = async () => (await node.openDescriptors()).filter((name) => name.startsWith(`${spool}/`)).length;
+    await must(node.client().put('/warm', new Random(5).bytes(9 * MIB)));
+    await node.resetPeakMemory();
+    const content = new Random(6).bytes(size);
+
+    const headers = { Authorization: `Bearer ${ROOT_KEY}`, 'Content-Length': size };
+    const sockets = Array.from({ length: clients }, (_, index) => {
+      const socket = connect(node.port, node.host).on('error', () => undefined);
+      socket.write(rawRequest('PUT', `/v1/files/stalled-${index}`, headers));
+      return socket;
+    });
+    try {
+      for (const socket of sockets) socket.write(content.subarray(0, sent));
+      // All are in their second part, and at most sixteen parts have a place in memory.
+      await settlesWithin(60_000)(async () => (await bucket.leftovers()).length, clients);
+      await settlesWithin(60_000)(async () => (await inSpool()) >= clients - 16, true);
+
+      for (const [name, bytes] of [
+        ['/large', content],
+        ['/small', content.subarray(0, 100_000)],
+      ] as const) {
+        await must(node.client().put(name, bytes));
+        expect(sha256((await must(node.client().get(name))).body)).toBe(sha256(bytes));
+      }
+
+      expect((await node.memory()).peak).toBeLessThan(400 * MIB);
+      await node.kill();
+      expect(await readdir(spool)).toEqual([]);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+    await node.start();
+    expect(sha256((await must(node.client().get('/large'))).body)).toBe(sha256(content));
+    expect((await node.client().get('/stalled-0')).status).toBe(404);
+  });
 });

@@ -18,7 +18,7 @@ export interface SeenRequest {
 
 /**
  * What goes wrong: another answer, a connection that ends, or stalls, after so many bytes of the answer's body, one that
- * drips, other bytes, an answer that is long in coming, silence.
+ * drips, other bytes, an answer that is long in coming or waits for a promise, silence.
  */
 export type Fault =
   | { readonly status: number; readonly body: string; readonly location?: string }
@@ -26,6 +26,7 @@ export type Fault =
   | { readonly stallAfter: number }
   | { readonly bytesPerSecond: number }
   | { readonly lateMs: number }
+  | { readonly until: Promise<unknown> }
   | { readonly rewrite: (chunk: Buffer) => Buffer }
   | 'silence';
 
@@ -68,6 +69,7 @@ export class FaultProxy {
       return;
     }
     if (fault && 'lateMs' in fault) return void setTimeout(() => this.pass(request, response, seen, undefined), fault.lateMs);
+    if (fault && 'until' in fault) return void fault.until.then(() => this.pass(request, response, seen, undefined));
     this.pass(request, response, seen, fault);
   }
 
@@ -75,7 +77,7 @@ export class FaultProxy {
     request: IncomingMessage,
     response: ServerResponse,
     seen: SeenRequest,
-    fault: Exclude<Fault, 'silence' | { status: number } | { lateMs: number }> | undefined,
+    fault: Exclude<Fault, 'silence' | { status: number } | { lateMs: number } | { until: Promise<unknown> }> | undefined,
   ): void {
     const onward = ask({ host: '127.0.0.1', port: this.targetPort, method: seen.method, path: seen.path, headers: seen.headers });
     onward.on('error', () => response.destroy());

@@ -6,9 +6,12 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { S3Options } from '@callfs/storage';
 import { S3Server } from './s3';
-import type { ConfigTree } from './server';
+import { DIRECTORY_PREFIX, type ConfigTree } from './server';
 
 const BUCKET = 'callfs-blobs';
 
@@ -17,6 +20,8 @@ export class TestBucket {
   private constructor(
     readonly server: S3Server,
     private readonly client: S3Client,
+    /** Of providers in this process. */
+    readonly spoolPath: string,
   ) {}
 
   static async start(): Promise<TestBucket> {
@@ -31,13 +36,13 @@ export class TestBucket {
       requestChecksumCalculation: 'WHEN_REQUIRED',
     });
     await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-    return new TestBucket(server, client);
+    return new TestBucket(server, client, await mkdtemp(join(tmpdir(), `${DIRECTORY_PREFIX}spool-`)));
   }
 
   options(overrides: Partial<S3Options> = {}): S3Options {
     const { endpoint, region, accessKey, secretKey } = this.server;
-    const base = { bucketName: BUCKET, endpoint, region, accessKey, secretKey, forcePathStyle: true, fileOpTimeoutMs: 10_000 };
-    return { ...base, ...overrides };
+    const server = { endpoint, region, accessKey, secretKey, forcePathStyle: true, fileOpTimeoutMs: 10_000 };
+    return { bucketName: BUCKET, spoolPath: this.spoolPath, ...server, ...overrides };
   }
 
   /** Of a node that keeps new content here. */
@@ -75,6 +80,7 @@ export class TestBucket {
 
   async stop(): Promise<void> {
     this.client.destroy();
+    await rm(this.spoolPath, { recursive: true, force: true });
     await this.server.stop();
   }
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { openPostgresStore, openSqliteStore, type MetadataStore, type QueryObserver } from '@callfs/metadata';
 import { openLocalfs, openS3, StorageProviders, type StorageProvider } from '@callfs/storage';
 import type { Peers } from '../cluster/peers';
@@ -38,7 +39,8 @@ export async function openStorage(config: CallfsConfig, metrics: Metrics, peers?
   const localfs = await openLocalfs({ rootPath, durability, fileOpTimeoutMs, blockCacheBytes });
   const opened: StorageProvider[] = [localfs];
   try {
-    if (s3) opened.push(await openS3({ ...s3, fileOpTimeoutMs }));
+    // Below the root that was claimed for this process.
+    if (s3) opened.push(await openS3({ ...s3, fileOpTimeoutMs, spoolPath: join(rootPath, 'spool') }));
     return new StorageProviders(
       opened.map((provider) => new MeasuredStorage(provider, metrics)),
       defaultBackend,

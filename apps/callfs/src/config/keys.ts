@@ -101,7 +101,11 @@ export const KEYS = {
   'log.format': key(oneOf('json', 'console'), 'json', 'One JSON object a line, or text for people.'),
   'metrics.listen_addr': optional(listenAddress, 'A port of its own for `/metrics`, without a key.', 'off'),
   'backend.default_backend': key(oneOf('localfs', 's3'), 'localfs', 'Where new content goes.'),
-  'backend.localfs_root_path': key(filePath, '/var/lib/callfs', 'Where `localfs` keeps content.'),
+  'backend.localfs_root_path': key(
+    filePath,
+    '/var/lib/callfs',
+    'Where `localfs` keeps content, and slow uploads to S3 wait until a part is whole.',
+  ),
   'backend.s3.access_key': secret(text, "Access key; without one the AWS SDK's own sources are used (role, profile)."),
   'backend.s3.secret_key': secret(text, 'Secret key that belongs to the access key.'),
   'backend.s3.region': key(text, 'us-east-1', 'Region of the bucket.'),

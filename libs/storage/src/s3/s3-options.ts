@@ -14,6 +14,8 @@ export interface S3Options {
   readonly acl?: string;
   /** How long one request, or a transfer, may stand still. */
   readonly fileOpTimeoutMs: number;
+  /** A directory of this process alone, made when it is missing: for parts of uploads that have no place in memory. */
+  readonly spoolPath: string;
   /** Memory for parts on their way, of all uploads together. */
   readonly uploadBufferBytes?: number;
 }

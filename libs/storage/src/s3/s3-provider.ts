@@ -18,10 +18,12 @@ import type { S3Options } from './s3-options';
 import { ObjectBody, type S3ReadResources } from './s3-read';
 import { S3Requests } from './s3-requests';
 import { MAX_PART_BYTES, ObjectWriter } from './s3-write';
+import { Spool } from './spool';
+import type { PartPlaces } from './upload-part';
 
 const PREFIX = 'blobs/';
 const PAGE = 1000;
-const UPLOAD_BUFFER_BYTES = 256 * 1024 * 1024;
+const UPLOAD_BUFFER_BYTES = 192 * 1024 * 1024;
 /** An upload that began so long ago belongs to a process that died: it is far longer than any body takes. */
 const STALE_UPLOAD_MS = 7 * 24 * 3600 * 1000;
 
@@ -34,18 +36,24 @@ export class S3Provider extends StorageProvider {
   readonly name = 's3';
   readonly isShared = true;
   private readonly requests: S3Requests;
-  private readonly budget: ByteBudget;
+  private readonly places: PartPlaces;
   private readonly reading: S3ReadResources;
 
   constructor(private readonly options: S3Options) {
     super();
     this.requests = new S3Requests(options);
-    this.budget = new ByteBudget(Math.max(MAX_PART_BYTES, options.uploadBufferBytes ?? UPLOAD_BUFFER_BYTES));
-    this.reading = { requests: this.requests, pool: new BufferPool(), timeoutMs: options.fileOpTimeoutMs };
+    const { fileOpTimeoutMs: timeoutMs, uploadBufferBytes = UPLOAD_BUFFER_BYTES } = options;
+    this.places = {
+      memory: new ByteBudget(Math.max(MAX_PART_BYTES, uploadBufferBytes - MAX_PART_BYTES)),
+      sending: new ByteBudget(MAX_PART_BYTES),
+      spool: new Spool(options.spoolPath, timeoutMs),
+    };
+    this.reading = { requests: this.requests, pool: new BufferPool(), timeoutMs };
   }
 
   /** Tries everything that the provider will do. The message is for the operator. */
   async start(): Promise<void> {
+    this.places.spool.prepare();
     try {
       await this.requests.list(PREFIX, 1);
       await this.probe();
@@ -57,7 +65,7 @@ export class S3Provider extends StorageProvider {
 
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
     options.signal?.throwIfAborted();
-    const writer = new ObjectWriter(this.requests, this.budget, key, objectOf(key), options);
+    const writer = new ObjectWriter(this.requests, this.places, key, objectOf(key), options);
     return withDigest(body, options.sha256, (hashed) => writer.write(hashed));
   }
 

@@ -1,12 +1,12 @@
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import { CallfsError, type StorageKey } from '@callfs/core';
-import { BLOCK_BYTES } from '../blob-format';
+import { fileSizeOf } from '../blob-format';
 import { BlockSums } from '../block-sums';
 import { BodySource } from '../body-source';
 import type { StoredObject, WriteOptions } from '../storage-provider';
-import type { ByteBudget } from './byte-budget';
 import { s3Failure } from './s3-errors';
 import type { S3Requests } from './s3-requests';
+import { UploadPart, type PartPlaces } from './upload-part';
 
 const MIB = 1024 * 1024;
 /** Whole blocks, and more than the 5 MiB that S3 asks of all parts but the last. */
@@ -18,7 +18,8 @@ const PARTS_IN_FLIGHT = 4;
 
 /**
  * Sends a body as one object: at once when it fits a part, else in parts that fill while earlier ones are on their way.
- * A part is memory, so that a failed request can be made again; all uploads share one budget for it.
+ * A part that is sent is memory, so that a failed request can be made again; what all uploads take of it is bounded, and no
+ * client can keep the others from it (`UploadPart`).
  */
 export class ObjectWriter {
   private readonly sums = new BlockSums();
@@ -29,13 +30,12 @@ export class ObjectWriter {
   private upload: string | undefined;
   private isInParts = false;
   private beganTwice = false;
-  private buffer: Buffer | undefined;
-  private filled = 0;
+  private part: UploadPart | undefined;
   private size = 0;
 
   constructor(
     private readonly requests: S3Requests,
-    private readonly budget: ByteBudget,
+    private readonly places: PartPlaces,
     private readonly key: StorageKey,
     private readonly object: string,
     private readonly options: WriteOptions,
@@ -53,7 +53,7 @@ export class ObjectWriter {
       await this.discard(error);
       throw error;
     } finally {
-      if (this.buffer) this.budget.release(this.buffer.length);
+      await this.part?.release();
     }
   }
 
@@ -64,50 +64,37 @@ export class ObjectWriter {
 
   private async append(chunk: Uint8Array): Promise<void> {
     for (let taken = 0; taken < chunk.length;) {
-      if (this.buffer && this.filled === this.buffer.length) await this.sendPart();
-      const buffer = (this.buffer ??= await this.newPart());
-      const piece = chunk.subarray(taken, taken + buffer.length - this.filled);
-      buffer.set(piece, this.filled);
-      this.filled += piece.length;
+      if (this.part?.room === 0) await this.sendPart();
+      this.part ??= await UploadPart.open(this.places, this.partLength(), this.signal);
+      const piece = chunk.subarray(taken, taken + this.part.room);
+      await this.part.append(piece);
+      this.sums.add(piece);
       this.size += piece.length;
       taken += piece.length;
     }
   }
 
-  /** Memory for the next part. It is the system's until it is written to, so that a slow body occupies what has come. */
-  private async newPart(): Promise<Buffer> {
-    const length = this.partLength();
-    await this.budget.acquire(length, this.signal);
-    return Buffer.allocUnsafeSlow(length);
-  }
-
   private partLength(): number {
     const { size } = this.options;
-    const left = size === undefined ? Infinity : size - this.size;
-    if (this.upload === undefined && left <= PART_BYTES) return Math.max(left, BLOCK_BYTES);
     // Of a body of unknown length the parts grow: 10,000 of them are to be enough.
     const wanted = size === undefined ? PART_BYTES * 2 ** Math.floor(this.parts.length / 1000) : size / (MAX_PARTS - 1);
-    return Math.min(MAX_PART_BYTES, Math.max(PART_BYTES, Math.ceil(wanted / PART_BYTES) * PART_BYTES));
+    const length = Math.min(MAX_PART_BYTES, Math.max(PART_BYTES, Math.ceil(wanted / PART_BYTES) * PART_BYTES));
+    if (size === undefined || size - this.size > length) return length;
+    // The last one, or all there is: with what belongs behind it.
+    return Math.min(MAX_PART_BYTES, fileSizeOf(size) - this.size);
   }
 
-  /** Starts to send the full buffer. */
+  /** Starts to send what has come of the part. */
   private async sendPart(): Promise<void> {
-    const buffer = this.buffer;
-    if (!buffer) return;
-    this.buffer = undefined;
-    const content = buffer.subarray(0, this.filled);
-    this.filled = 0;
-    try {
-      if (this.parts.length >= MAX_PARTS - 1) throw tooLarge(this.size);
-      this.sums.add(content);
-      this.upload ??= await this.begin();
-      while (this.inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(this.inFlight);
-      this.signal.throwIfAborted();
-    } catch (error) {
-      this.budget.release(buffer.length);
-      throw error;
-    }
-    this.send(content, () => this.budget.release(buffer.length));
+    const { part } = this;
+    if (!part) return;
+    if (this.parts.length >= MAX_PARTS - 1) throw tooLarge(this.size);
+    const content = await part.whole();
+    this.upload ??= await this.begin();
+    while (this.inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(this.inFlight);
+    this.signal.throwIfAborted();
+    this.part = undefined;
+    this.send(content, () => part.release());
   }
 
   /** Not cut short by the signal: an upload whose id never came could not be aborted. */
@@ -121,26 +108,26 @@ export class ObjectWriter {
   }
 
   /** A part that fails ends the upload, also while the body is waited for. */
-  private send(content: Buffer, release: () => void): void {
+  private send(content: Buffer, release: () => Promise<void> = async () => undefined): void {
     const part = this.requests.putPart(this.object, this.upload ?? '', this.parts.length + 1, content, this.signal);
     const settled = part
       .catch((error: unknown) => this.failure.abort(s3Failure('take a part', error)))
       .finally(() => {
         this.inFlight.delete(settled);
-        release();
+        return release();
       });
     this.inFlight.add(settled);
     this.parts.push(part);
   }
 
   private async finish(): Promise<void> {
-    const content = this.buffer?.subarray(0, this.filled) ?? Buffer.alloc(0);
-    this.sums.add(content);
     const trailer = Buffer.allocUnsafe(this.sums.trailerLength);
     this.sums.writeTrailer(trailer, this.key);
-    const last = Buffer.concat([content, trailer]);
-    if (this.upload === undefined) return this.putWhole(last);
-    this.send(last, () => undefined);
+    if (this.part && this.part.room < trailer.length) await this.sendPart();
+    await this.part?.append(trailer);
+    if (this.upload === undefined) return this.putWhole((await this.part?.whole()) ?? trailer);
+    if (this.part) await this.sendPart();
+    else this.send(trailer);
     await Promise.all(this.inFlight);
     this.signal.throwIfAborted();
     const parts = await Promise.all(this.parts);
@@ -160,6 +147,7 @@ export class ObjectWriter {
 
   /** Leaves nothing: the parts on their way first, for one that arrives after the abort would stay. */
   private async discard(error: unknown): Promise<void> {
+    await this.part?.release();
     this.failure.abort(error);
     await Promise.all(this.inFlight);
     if (this.isInParts) await ignoreFailure(this.abortUploads());
