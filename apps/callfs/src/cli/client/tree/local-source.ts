@@ -1,10 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import { constants, createReadStream, type BigIntStats } from 'node:fs';
 import { lstat, open, readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TreeEntry, TreeReport, TreeSource } from './tree-entry';
 
-const { O_RDONLY, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** A file or directory of this machine. The root is followed when it is a link; links below are copied as links. */
 export class LocalSource implements TreeSource {
@@ -17,7 +18,11 @@ export class LocalSource implements TreeSource {
   }
 
   async open({ names, size }: TreeEntry): Promise<Readable> {
-    if (size === 0) return createReadStream('/dev/null');
+    if (size === 0) {
+      if (await this.hidesBytes(names))
+        throw new Error('it says that it is empty, and is not (files of /proc do so). Send what is in it with "callfs put -"');
+      return createReadStream('/dev/null');
+    }
     // Only the root was followed: what has become a link since it was looked at is none of the tree's.
     const file = await open(this.pathOf(names), names.length === 0 ? O_RDONLY : O_RDONLY | O_NOFOLLOW);
     // A file that grows meanwhile is sent as long as it was when it was announced.
@@ -41,11 +46,27 @@ export class LocalSource implements TreeSource {
       ...(type === 'symlink' && { target: await readlink(this.pathOf(names)) }),
     };
     if (type !== 'directory') return;
-    const found = await attempt(names, report, () => readdir(this.pathOf(names)));
-    for (const name of (found ?? []).sort()) {
-      const below = [...names, name];
+    const found = await attempt(names, report, () => readdir(this.pathOf(names), { encoding: 'buffer' }));
+    for (const bytes of (found ?? []).sort(Buffer.compare)) {
+      const below = [...names, bytes.toString()];
+      if (!isUtf8(bytes)) {
+        report(below, new Error('its name is not UTF-8. Rename it'));
+        continue;
+      }
       const stats = await attempt(below, report, () => lstat(this.pathOf(below), { bigint: true }));
       if (stats !== undefined) yield* this.walk(below, stats, report);
+    }
+  }
+
+  /** Whether more can be read from it than it says it has, now as well: one that grows is another matter. */
+  private async hidesBytes(names: readonly string[]): Promise<boolean> {
+    const flags = O_RDONLY | O_NONBLOCK | (names.length === 0 ? 0 : O_NOFOLLOW);
+    const file = await open(this.pathOf(names), flags).catch(() => undefined);
+    try {
+      const read = await file?.read(Buffer.alloc(1), 0, 1, null).catch(() => undefined);
+      return read !== undefined && read.bytesRead > 0 && (await file?.stat())?.size === 0;
+    } finally {
+      await file?.close();
     }
   }
 

@@ -17,6 +17,8 @@ export interface RemoteSinkOptions {
 export class RemoteSink implements TreeSink {
   readonly isSequential = false;
   private readonly directories: TreeEntry[] = [];
+  /** What was written under names that may be written in two ways: their canonical form to that of the source. */
+  private readonly composed = new Map<string, string>();
 
   constructor(
     private readonly client: FileClient,
@@ -25,11 +27,13 @@ export class RemoteSink implements TreeSink {
   ) {}
 
   async directory(entry: TreeEntry): Promise<void> {
+    this.claim(entry);
     await this.client.makeDirectory(this.pathOf(entry));
     this.directories.push(entry);
   }
 
   async file(entry: TreeEntry, content: Readable): Promise<void> {
+    this.claim(entry);
     const { preserve, owners, create } = this.options;
     const kept = preserve ? { mode: octal(entry.mode), mtime: formatRfc3339(entry.mtimeNs) } : {};
     await this.client.upload(this.pathOf(entry), content, { size: entry.size, create, ...kept });
@@ -38,6 +42,7 @@ export class RemoteSink implements TreeSink {
   }
 
   async symlink(entry: TreeEntry): Promise<void> {
+    this.claim(entry);
     const path = this.pathOf(entry);
     const target = entry.target ?? '';
     try {
@@ -61,8 +66,12 @@ export class RemoteSink implements TreeSink {
 
   /** A server has one name for a file, so the other is a copy, which shares the bytes. */
   async hardlink(entry: TreeEntry): Promise<void> {
+    this.claim(entry);
     const { preserve, owners, create } = this.options;
-    const from = this.pathOf({ names: (entry.target ?? '').split('/') });
+    const target = entry.target ?? '';
+    if ((this.composed.get(canonical(target)) ?? target) !== target)
+      throw new Error('the file that it is another name of was left out');
+    const from = this.pathOf({ names: target.split('/') });
     await this.client.copy(from, this.pathOf(entry), { overwrite: !create });
     if (owners || preserve) await this.client.change(this.pathOf(entry), this.kept(entry));
   }
@@ -82,6 +91,19 @@ export class RemoteSink implements TreeSink {
     };
   }
 
+  /** Linux keeps both spellings of `é` apart, CallFS does not: the second would take the place of the first. */
+  private claim({ names }: TreeEntry): void {
+    const written = names.join('/');
+    if (isAscii(written)) return;
+    const canonicalForm = canonical(written);
+    const earlier = this.composed.get(canonicalForm);
+    if (earlier !== undefined && earlier !== written)
+      throw new Error(
+        'to CallFS it has the same name as another one here, which is written with other Unicode characters. Rename one',
+      );
+    this.composed.set(canonicalForm, written);
+  }
+
   private pathOf({ names }: Pick<TreeEntry, 'names'>): VirtualPath {
     return names.length === 0 ? this.root : this.root.join(names.map(canonical));
   }
@@ -90,6 +112,10 @@ export class RemoteSink implements TreeSink {
 /** A name of this machine as CallFS has it; what it cannot have, the server refuses with the reason. */
 function canonical(name: string): string {
   return name.normalize('NFC');
+}
+
+function isAscii(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
 }
 
 function octal(mode: number): string {
