@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { link, mkdir, open, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { entries, type Client } from '../support/client';
@@ -97,5 +97,42 @@ describe('callfs import of what tar(1) packed', () => {
       '4000000',
       '1969-12-31T00:00:00.000000000Z',
     ]);
+  });
+});
+
+describe('times and owners that a header cannot hold', () => {
+  const TIMES = [
+    '1901-12-13T20:45:52Z',
+    '1969-12-31T23:59:59Z',
+    '1960-05-05T00:00:00.25Z',
+    '2040-01-01T00:00:00Z',
+    '2261-01-01T00:00:00.5Z',
+  ];
+
+  beforeEach(async () => {
+    for (const [i, time] of TIMES.entries()) await must(root.put(`${base}/odd/${i}`, `${i}`, { 'x-callfs-mtime': time }));
+    await must(root.patch(`${base}/odd/0`, { owner: 3_000_000, group: 4_000_000 }));
+  });
+
+  const kept = async (top: string) =>
+    entries(await root.list(top, { recursive: true })).map(({ name, uid, gid, mtime }) => [name, uid, gid, mtime]);
+
+  it('export and import carry them in an archive, which tar(1) reads', async () => {
+    expect(await cli('export', 'odd.tar', `${base}/odd`)).toMatchObject({ code: 0 });
+    expect(await cli('import', 'odd.tar', `${base}/copy`)).toMatchObject({ code: 0 });
+    expect(await kept(`${base}/copy`)).toEqual(await kept(`${base}/odd`));
+
+    const listed = tar('--utc', '--full-time', '--numeric-owner', '-tvf', 'odd.tar').split('\n');
+    expect(listed.find((line) => line.endsWith(' 0'))).toContain('3000000/4000000');
+    for (const [name, time] of ['1901-12-13 20:45:52', '1969-12-31 23:59:59'].entries())
+      expect(listed.find((line) => line.endsWith(` ${name}`))).toContain(time);
+    expect(listed.find((line) => line.endsWith(' 3'))).toContain('2040-01-01 00:00:00');
+  });
+
+  it('get -p keeps them', async () => {
+    expect(await cli('get', '-r', '-p', `${base}/odd`, 'odd-files')).toMatchObject({ code: 0 });
+    const found = await Promise.all(TIMES.map((_, i) => stat(here(`odd-files/${i}`), { bigint: true })));
+    const expected = TIMES.map((time) => BigInt(new Date(time).getTime()) * 1_000_000n);
+    expect(found.map(({ mtimeNs }) => mtimeNs)).toEqual(expected);
   });
 });

@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { CommandRunnerService } from 'nest-commander';
 import type { Command } from 'commander';
+import { endWithOutput } from './broken-output';
 import { describeProgram } from './program-help';
 
 /** The root of the commands, which nest-commander keeps to itself until they are run. */
@@ -15,6 +16,7 @@ export function programOf(app: INestApplicationContext): Command {
 export function prepareCommands(program: Command): void {
   program.name('callfs');
   describeProgram(program);
+  endWithOutput(program);
   for (const command of withDescendants(program)) {
     const isGroup = command.commands.length > 0;
     command.exitOverride();

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { Command, CommandRunner, Help, Option } from 'nest-commander';
+import { StagedFile } from '../client/staged-file';
 import { write } from '../client/write-out';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
 import { withMetadata } from './with-metadata';
@@ -39,17 +39,17 @@ Examples:
 
 /** The file is there when it is whole. */
 async function dumpToFile(file: string, options: ConfigOption): Promise<number> {
-  const partial = `${file}.${randomBytes(8).toString('hex')}.partial`;
-  const handle = await open(partial, 'wx', 0o600);
+  const staged = StagedFile.beginningWith(`${file}.`);
+  const handle = await open(staged.path, 'wx', 0o600);
   try {
     const rows = await dumpTo((text) => handle.appendFile(text), options);
     await handle.sync();
     await handle.close();
-    await rename(partial, file);
+    await staged.becomes(file);
     return rows;
   } catch (error) {
     await handle.close();
-    await rm(partial, { force: true });
+    await staged.remove();
     throw error;
   }
 }

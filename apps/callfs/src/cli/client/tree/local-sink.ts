@@ -1,22 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import {
-  chmod,
-  chown,
-  lchown,
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  open,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, chown, lchown, link, lstat, lutimes, mkdir, open, readlink, symlink, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { StagedFile } from '../staged-file';
 import type { TreeEntry, TreeReport, TreeSink } from './tree-entry';
 
 export interface LocalSinkOptions {
@@ -57,13 +42,14 @@ export class LocalSink implements TreeSink {
 
   async file(entry: TreeEntry, content: Readable): Promise<void> {
     const path = this.pathOf(entry);
-    const staged = join(dirname(path), `.callfs-${randomBytes(8).toString('hex')}.part`);
+    const staged = StagedFile.beginningWith(join(dirname(path), '.callfs-'));
     try {
-      await this.write(entry, content, staged);
-      if (this.options.create) await link(staged, path).finally(() => unlink(staged));
-      else await rename(staged, path);
+      await this.write(entry, content, staged.path);
+      if (!this.options.create) return await staged.becomes(path);
+      await link(staged.path, path);
+      await staged.remove();
     } catch (error) {
-      await rm(staged, { force: true });
+      await staged.remove();
       throw error;
     }
   }
@@ -120,7 +106,10 @@ export class LocalSink implements TreeSink {
   }
 }
 
-/** The system call gets whole microseconds, which libuv cuts off and does not round. */
-function seconds({ mtimeNs }: TreeEntry): number {
-  return (Number(mtimeNs) + 500) / 1e9;
+/**
+ * The system call gets whole microseconds, which libuv cuts off and does not round. As text, since Node.js takes a
+ * number below 0, a time before 1970, for the present.
+ */
+function seconds({ mtimeNs }: TreeEntry): string {
+  return String((Number(mtimeNs) + (mtimeNs < 0n ? -500 : 500)) / 1e9);
 }

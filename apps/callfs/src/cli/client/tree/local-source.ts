@@ -47,7 +47,7 @@ export class LocalSource implements TreeSource {
     };
     if (type !== 'directory') return;
     const found = await attempt(names, report, () => readdir(this.pathOf(names), { encoding: 'buffer' }));
-    for (const bytes of (found ?? []).sort(Buffer.compare)) {
+    for (const bytes of (found ?? []).sort((a, b) => a.compare(b))) {
       const below = [...names, bytes.toString()];
       if (!isUtf8(bytes)) {
         report(below, new Error('its name is not UTF-8. Rename it'));

@@ -1,12 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack, type Headers, type Pack } from 'tar-stream';
+import { StagedFile } from '../staged-file';
 import { BrokenOff, type TreeEntry, type TreeSink } from './tree-entry';
+
+const NS_PER_SECOND = 1_000_000_000n;
+/** What tar-stream writes into a header as it is: a signed number of 32 bits, and six octal digits. */
+const LARGEST_TIME = 0x7fffffffn;
+const LARGEST_ID = 0o777777;
 
 /**
  * A tar archive (POSIX.1-2001, what GNU and BSD tar read), on standard output or in a file, which is there when the
@@ -16,16 +20,18 @@ export class TarSink implements TreeSink {
   readonly isSequential = true;
   private readonly archive: Pack = pack();
   private readonly written: Promise<void>;
-  private readonly staged: string | undefined;
+  private readonly staged: StagedFile | undefined;
+  /** Why nothing more can be written. */
+  private failure: unknown;
 
   /** `-` is standard output; a name that ends with `gz` is compressed. */
   constructor(private readonly path: string) {
-    this.staged = path === '-' ? undefined : `${path}.${randomBytes(8).toString('hex')}.part`;
-    const out: Writable = this.staged === undefined ? process.stdout : createWriteStream(this.staged, { flags: 'wx' });
+    this.staged = path === '-' ? undefined : StagedFile.beginningWith(`${path}.`);
+    const out: Writable = this.staged === undefined ? process.stdout : createWriteStream(this.staged.path, { flags: 'wx' });
     const compressed = path.endsWith('gz') ? [createGzip()] : [];
     this.written = pipeline([this.archive as unknown as Readable, ...compressed, out], { end: out !== process.stdout });
     // Whoever adds or settles hears of it.
-    this.written.catch(() => undefined);
+    this.written.catch((error: unknown) => (this.failure = error));
   }
 
   directory(entry: TreeEntry): Promise<void> {
@@ -43,13 +49,13 @@ export class TarSink implements TreeSink {
   async settle(): Promise<void> {
     this.archive.finalize();
     await this.written;
-    if (this.staged !== undefined) await rename(this.staged, this.path);
+    await this.staged?.becomes(this.path);
   }
 
   async abandon(): Promise<void> {
     this.archive.destroy();
     await this.written.catch(() => undefined);
-    if (this.staged !== undefined) await rm(this.staged, { force: true });
+    await this.staged?.remove();
   }
 
   private async add(headers: Headers, content?: Readable): Promise<void> {
@@ -57,12 +63,16 @@ export class TarSink implements TreeSink {
     const done = new Promise<void>((resolve, reject) => {
       added = (error) => (error ? reject(error) : resolve());
     });
-    const slot = this.archive.entry(headers, added);
+    // Nobody waits for it when the content fails first.
+    done.catch(() => undefined);
     try {
+      const slot = this.archive.entry(headers, added);
+      // It tells `added`, and as an event that nobody heard it would end the program.
+      slot.on('error', () => undefined);
       if (content !== undefined) await Promise.race([fill(slot, content), this.written.then(ended)]);
       await Promise.race([done, this.written.then(ended)]);
     } catch (error) {
-      throw new BrokenOff(error);
+      throw new BrokenOff(this.failure ?? error);
     }
   }
 }
@@ -78,11 +88,24 @@ function ended(): never {
 
 function headersOf({ names, mode, uid, gid, mtimeNs }: TreeEntry, type: 'file' | 'directory' | 'symlink'): Headers {
   const name = names.length === 0 ? '.' : names.join('/');
-  const mtime = new Date(Number(mtimeNs / 1_000_000n));
-  // The header itself holds whole seconds; the extended one all of it.
-  const pax = mtimeNs % 1_000_000_000n === 0n ? undefined : { mtime: secondsText(mtimeNs) };
-  // Without the type's bit, tar-stream takes mode 0 for none and gives everybody permission to read.
-  return { name: type === 'directory' ? `${name}/` : name, type, mode: mode | 0o100000, uid, gid, mtime, ...(pax && { pax }) };
+  const seconds = mtimeNs / NS_PER_SECOND;
+  const fits = mtimeNs % NS_PER_SECOND === 0n && seconds >= 0n && seconds <= LARGEST_TIME;
+  // The extended header has what does not fit into the header itself, where something has to stand all the same.
+  const pax = {
+    ...(!fits && { mtime: secondsText(mtimeNs) }),
+    ...(uid > LARGEST_ID && { uid: String(uid) }),
+    ...(gid > LARGEST_ID && { gid: String(gid) }),
+  };
+  return {
+    name: type === 'directory' ? `${name}/` : name,
+    type,
+    // Without the type's bit, tar-stream takes mode 0 for none and gives everybody permission to read.
+    mode: mode | 0o100000,
+    uid: Math.min(uid, LARGEST_ID),
+    gid: Math.min(gid, LARGEST_ID),
+    mtime: new Date(1000 * Number(seconds < 0n ? 0n : seconds > LARGEST_TIME ? LARGEST_TIME : seconds)),
+    ...(Object.keys(pax).length > 0 && { pax }),
+  };
 }
 
 /** `1000000000.500000000`, also before 1970. */
