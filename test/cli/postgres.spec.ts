@@ -1,6 +1,8 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MIGRATION_LOCK } from '../../libs/metadata/src/postgres/tree-functions';
 import { must } from '../support/fixture';
 import { PostgresServer } from '../support/postgres';
 import { patternBytes } from '../support/random';
@@ -15,11 +17,11 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 
-const run = (line: string, dsn: string): Promise<CliResult> => {
+const run = (line: string, dsn: string, timeout = '20s'): Promise<CliResult> => {
   const env = {
     ...variables(join(directory.path, 'data')),
     CALLFS_METADATA_STORE_DSN: dsn,
-    CALLFS_SERVER_METADATA_OP_TIMEOUT: '20s',
+    CALLFS_SERVER_METADATA_OP_TIMEOUT: timeout,
   };
   return runCli(line.split(' '), { cwd: directory.path, env });
 };
@@ -56,6 +58,20 @@ describe('a start on a PostgreSQL that cannot be used says in one line which key
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(new RegExp(`^callfs: metadata_store\\.dsn: ${line.source}\n$`));
     expect(stderr).not.toContain(postgres.password);
+  });
+
+  it('one whose schema another node brings up to date without end, which its log tells meanwhile', async () => {
+    const dsn = postgres.dsn(await database());
+    const client = new Client(dsn);
+    await client.connect();
+    await client.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
+    const { code, stdout, stderr } = await run('server', dsn, '250ms');
+    await client.end();
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ level: 'warn', msg: expect.stringContaining('this one waits for it') as string });
+    expect(stderr).toMatch(
+      /^callfs: metadata_store\.dsn: another node has not .* within 3 s\. .* SELECT pg_terminate_backend\(\d+\);\n$/,
+    );
   });
 
   it('config validate --check-connections says which one it reaches', async () => {

@@ -23,7 +23,7 @@ import { AccessHttpModule } from './http/access/access-http.module';
 import { AdminModule } from './http/admin/admin.module';
 import { AuditHttpModule } from './http/audit/audit-http.module';
 import { FilesModule } from './http/files/files.module';
-import { HttpShellModule } from './http/http-shell.module';
+import { HttpShellModule, LOG } from './http/http-shell.module';
 import { LinksHttpModule } from './http/links/links-http.module';
 import { PublicUrl } from './http/public-url';
 import { RequestAuthenticator } from './http/request-authenticator';
@@ -50,7 +50,7 @@ export class AppModule {
       imports: [
         CallfsConfigModule.register(config),
         HttpShellModule.forRoot(config),
-        MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics], useFactory: openMetadata }),
+        MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics, LOG], useFactory: openMetadata }),
         StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics, Peers], useFactory: openStorage }),
         LockingModule.registerAsync({
           leases: { inject: [CALLFS_CONFIG], useFactory: leaseStoreOptions },

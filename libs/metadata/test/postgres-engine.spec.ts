@@ -18,6 +18,7 @@ import { SeverableLine } from '../../../test/support/severable-line';
 import { SteadyClient, TYPES } from '../src/postgres/connection';
 import { ReadLane } from '../src/postgres/read-lane';
 import { Sessions } from '../src/postgres/sessions';
+import { MIGRATION_LOCK } from '../src/postgres/tree-functions';
 import {
   authorised,
   faultsOf,
@@ -488,6 +489,47 @@ describe('opening', () => {
       code: 'METADATA_UNAVAILABLE',
       message: expect.stringMatching(/newer CallFS.*FromTheFuture9/) as string,
     });
+  });
+
+  it('does not wait for ever for a node that hangs in its migrations: says whose session it is, and goes on when that has ended', async () => {
+    const dsn = server.dsn(await server.createDatabase());
+    const hung = new SteadyClient(dsn);
+    clients.push(hung);
+    await hung.connect();
+    const { rows } = await hung.query<{ pid: number }>(`SELECT pg_backend_pid() AS pid, pg_advisory_lock(${MIGRATION_LOCK})`);
+    const { pid } = rows[0]!;
+    await expect(open(dsn, { operationTimeoutMs: 100 })).rejects.toMatchObject({
+      code: 'METADATA_UNAVAILABLE',
+      message: expect.stringMatching(
+        new RegExp(
+          `not brought the schema up to date within 1.2 s\\. PostgreSQL's process ${pid} .*pg_terminate_backend\\(${pid}\\);$`,
+        ),
+      ) as string,
+    });
+    const told: string[] = [];
+    const opened = open(dsn, { tell: (message) => told.push(message) });
+    await expect.poll(() => told.length, { timeout: 60_000 }).toBeGreaterThan(0);
+    expect(told[0]).toMatch(
+      new RegExp(`this one waits for it\\. PostgreSQL's process ${pid} is its session, from 127\\.0\\.0\\.1, for \\d+ s\\.$`),
+    );
+    await server.query(`SELECT pg_terminate_backend(${pid})`);
+    await makeFile(await opened, ['f']);
+  });
+
+  it('waits for a table that somebody uses no longer than a call may take, since all others wait behind it', async () => {
+    const database = await server.createDatabase();
+    await (await open(server.dsn(database))).close();
+    await server.query("DELETE FROM migrations WHERE name = 'LateCommits1764214000000'", database);
+    await server.query('ALTER TABLE collect DROP COLUMN refused_until', database);
+    const held = await holding(database, 'LOCK TABLE collect IN ACCESS SHARE MODE');
+    await expect(open(server.dsn(database), { operationTimeoutMs: 300 })).rejects.toMatchObject({
+      code: 'METADATA_UNAVAILABLE',
+      message: expect.stringContaining('while another session uses a table of it') as string,
+    });
+    await held.release();
+    expect(
+      await (await open(server.dsn(database))).condemn([{ backend: 'localfs', instanceId: 'n', key: newStorageKey() }]),
+    ).toHaveLength(1);
   });
 
   it('refuses a database that cannot be written', async () => {

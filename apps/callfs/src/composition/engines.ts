@@ -3,6 +3,7 @@ import { openPostgresStore, openSqliteStore, type MetadataStore, type QueryObser
 import { openLocalfs, openS3, StorageProviders, type StorageProvider } from '@callfs/storage';
 import type { Peers } from '../cluster/peers';
 import type { CallfsConfig } from '../config/config';
+import type { Log } from '../logging/log';
 import { MeasuredStorage } from './measured-storage';
 import type { Metrics } from '../metrics/catalogue';
 
@@ -10,7 +11,11 @@ import type { Metrics } from '../metrics/catalogue';
 const LATE_COMMIT_MIN_MS = 600_000;
 
 /** Opens the metadata engine that the configuration names, its calls counted. */
-export function openMetadata({ metadataStore, storage, server }: CallfsConfig, metrics: Metrics): Promise<MetadataStore> {
+export function openMetadata(
+  { metadataStore, storage, server }: CallfsConfig,
+  metrics: Metrics,
+  log?: Log,
+): Promise<MetadataStore> {
   const { metadataQueries, metadataDuration } = metrics;
   const { durability, collectGraceMs } = storage;
   const graces = { collectGraceMs, lateCommitMs: Math.max(storage.orphanGraceMs, LATE_COMMIT_MIN_MS) };
@@ -27,6 +32,7 @@ export function openMetadata({ metadataStore, storage, server }: CallfsConfig, m
     durability,
     ...graces,
     observe,
+    tell: (message) => log?.logger.warn(message),
   });
 }
 

@@ -8,8 +8,9 @@ import { gracesOf, type Graces } from '../graces';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
 import { connectionsOf, firstThatWorks, SteadyClient, TYPES, type Connection } from './connection';
+import { LOCK_TIMED_OUT, takeMigrationTurn } from './migration-turn';
+import { stateOf } from './postgres-errors';
 import { PostgresMetadataStore } from './postgres-metadata-store';
-import { MIGRATION_LOCK } from './tree-functions';
 
 export interface PostgresStoreOptions extends Graces {
   /** `postgres://user:pass@host:port/db?sslmode=…`, with every sslmode of libpq. */
@@ -20,24 +21,29 @@ export interface PostgresStoreOptions extends Graces {
   /** One call may take this long, and a connection to be made. */
   readonly operationTimeoutMs?: number;
   readonly observe?: QueryObserver;
+  /** Told why opening takes long. */
+  readonly tell?: (message: string) => void;
 }
 
 /** The oldest PostgreSQL that the statements are written for. */
 export const OLDEST_POSTGRES = 13;
 const DEFAULT_TIMEOUT_MS = 5_000;
+/** Migrations of another node may take as long as so many calls. */
+const MIGRATION_CALLS = 12;
 
 /**
  * Connects, brings the schema up to date under a lock (nodes may start together) and resolves to the store.
  * `METADATA_UNAVAILABLE` with the native cause; also when the server is too old, read-only or has a newer schema.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresMetadataStore> {
-  const { poolSize = 10, operationTimeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { poolSize = 10, operationTimeoutMs = DEFAULT_TIMEOUT_MS, tell } = options;
   const synchronousCommit = options.durability === 'relaxed' ? 'off' : undefined;
   const { dataSource } = await openData(options.dsn, {
     poolSize,
     connectTimeoutMs: operationTimeoutMs,
     operationTimeoutMs,
     synchronousCommit,
+    tell,
   });
   const pool = poolOf(dataSource);
   return new PostgresMetadataStore(dataSource, pool, () => connectReader(pool), gracesOf(options), options.observe);
@@ -48,11 +54,14 @@ export function openPostgresData(dsn: string, connectTimeoutMs: number): Promise
   return openData(dsn, { poolSize: 2, connectTimeoutMs });
 }
 
-async function openData(dsn: string, settings: SessionSettings): Promise<MetadataData> {
+async function openData(
+  dsn: string,
+  { tell = () => undefined, ...settings }: SessionSettings & Pick<PostgresStoreOptions, 'tell'>,
+): Promise<MetadataData> {
   let dataSource: DataSource | undefined;
   try {
     const connection = await firstThatWorks(connectionsOf(dsn), settings.connectTimeoutMs);
-    const isLazy = await migrate(connection, settings.connectTimeoutMs);
+    const isLazy = await migrate(connection, settings.connectTimeoutMs, tell);
     const synchronousCommit = settings.synchronousCommit ?? (isLazy ? 'on' : undefined);
     const opened = (dataSource = dataSourceOf(connection, { ...settings, synchronousCommit }));
     await opened.initialize();
@@ -85,11 +94,13 @@ interface SessionSettings {
   readonly operationTimeoutMs?: number;
   /** Absent: as the server has it. */
   readonly synchronousCommit?: 'on' | 'off';
+  /** How long a statement may wait for a lock, and the server for the next one of a transaction; absent: for ever. */
+  readonly patienceMs?: number;
 }
 
 function dataSourceOf(
   { host, port, user, password, database, ssl }: Connection,
-  { poolSize, connectTimeoutMs, operationTimeoutMs, synchronousCommit }: SessionSettings,
+  { poolSize, connectTimeoutMs, operationTimeoutMs, synchronousCommit, patienceMs }: SessionSettings,
 ): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -113,6 +124,8 @@ function dataSourceOf(
       query_timeout: operationTimeoutMs === undefined ? undefined : operationTimeoutMs + 1000,
       application_name: 'callfs',
       keepAlive: true,
+      lock_timeout: patienceMs,
+      idle_in_transaction_session_timeout: patienceMs,
       options: synchronousCommit && `-c synchronous_commit=${synchronousCommit}`,
     },
   });
@@ -120,19 +133,19 @@ function dataSourceOf(
 
 /**
  * The lock is a session's, so the migrations run while another connection holds it. Resolves to whether the server would
- * acknowledge commits that are not on its disk.
+ * acknowledge commits that are not on its disk. What waits for a table keeps all others waiting who want it, so it does not for long.
  */
-async function migrate(connection: Connection, timeoutMs: number): Promise<boolean> {
+async function migrate(connection: Connection, timeoutMs: number, tell: (message: string) => void): Promise<boolean> {
   const client = new SteadyClient({ ...connection, connectionTimeoutMillis: timeoutMs });
   await client.connect();
   try {
     const isLazy = await refuseUnfit(client);
-    await client.query(`SELECT pg_advisory_lock(${MIGRATION_LOCK})`);
-    const dataSource = dataSourceOf(connection, { poolSize: 2, connectTimeoutMs: timeoutMs });
+    await takeMigrationTurn(client, MIGRATION_CALLS * timeoutMs, tell);
+    const dataSource = dataSourceOf(connection, { poolSize: 2, connectTimeoutMs: timeoutMs, patienceMs: timeoutMs });
     await dataSource.initialize();
     try {
       await refuseNewerSchema(dataSource);
-      await dataSource.runMigrations({ transaction: 'all' });
+      await dataSource.runMigrations({ transaction: 'all' }).catch(tableInUse);
     } finally {
       await dataSource.destroy();
     }
@@ -140,6 +153,14 @@ async function migrate(connection: Connection, timeoutMs: number): Promise<boole
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+function tableInUse(error: unknown): never {
+  if (stateOf(error) !== LOCK_TIMED_OUT) throw error;
+  const message =
+    'metadata_store.dsn: the schema cannot be brought up to date while another session uses a table of it. Wait for it (a backup?), or ' +
+    'find and end it: SELECT pid, application_name, query FROM pg_stat_activity WHERE datname = current_database(); Then start again.';
+  throw new CallfsError('METADATA_UNAVAILABLE', message, { cause: error });
 }
 
 async function refuseUnfit(client: Client): Promise<boolean> {
