@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, rename, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, open, readFile, rename, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
+import { DIRECTORY_PREFIX, withServer } from '../support/server';
 import { blobMadeBy } from '../support/storage-root';
 import { useServer } from '../support/use-server';
 
@@ -74,6 +76,38 @@ describe('C5 what strace shows of an acknowledged write', () => {
 
     const order = positions(lines, [METADATA, /(write|writev|sendto|sendmsg)\(\d+<[^>]*(socket|TCP)[^>]*>.*HTTP\/1\.1 20[014]/]);
     expect(order.every((position) => position >= 0)).toBe(true);
+  });
+});
+
+describe('C5 what strace shows of a first start', () => {
+  it('each directory that is made on the way to the data is synced in the one above it, before anything is acknowledged', async () => {
+    const dir = await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX));
+    const [log, data] = [join(dir, 'strace'), join(dir, 'fresh')];
+    const options = {
+      dir,
+      config: {
+        backend: { localfs_root_path: join(data, 'a/b/root') },
+        metadata_store: { sqlite_path: join(data, 'meta/c/metadata.sqlite') },
+      },
+      wrapper: ['strace', '-D', '-f', '-y', '-e', 'trace=mkdir,mkdirat,fsync', '-o', log],
+    };
+    await withServer(options, async () => {});
+    const lines = (await readFile(log, 'utf8')).split('\n');
+    for (const made of [
+      data,
+      join(data, 'a'),
+      join(data, 'a/b'),
+      join(data, 'a/b/root'),
+      join(data, 'meta'),
+      join(data, 'meta/c'),
+    ]) {
+      const order = positions(lines, [
+        new RegExp(`mkdir(at)?\\(.*"${made}", 0700\\) = 0`),
+        new RegExp(`fsync\\(\\d+<${dirname(made)}>\\) = 0`),
+      ]);
+      expect([made, order.every((position) => position >= 0)]).toEqual([made, true]);
+    }
+    await rm(dir, { recursive: true });
   });
 });
 

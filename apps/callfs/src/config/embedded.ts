@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDurableDirectory } from '@callfs/core';
 import type { KeyName } from './keys';
 import { StartupError } from './startup/startup-error';
 
@@ -74,7 +75,7 @@ function readSecrets(path: string): Secrets | undefined {
 function keepSecrets(directory: string, path: string): Secrets {
   const draft = `${path}.${randomBytes(8).toString('hex')}`;
   try {
-    if (!fs.existsSync(directory)) makeDirectory(directory);
+    makeDurableDirectory(directory);
     writeDurably(draft, `${JSON.stringify(newSecrets(), null, 2)}\n`);
     try {
       fs.linkSync(draft, path);
@@ -90,15 +91,6 @@ function keepSecrets(directory: string, path: string): Secrets {
   const kept = readSecrets(path);
   if (!kept) throw unusable(path, 'vanished while it was read', undefined);
   return kept;
-}
-
-function makeDirectory(path: string): void {
-  try {
-    fs.mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    // Another first start at the same moment.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
 }
 
 function writeDurably(path: string, text: string): void {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import type Database from 'better-sqlite3';
 import { DataSource } from 'typeorm';
-import { CallfsError } from '@callfs/core';
+import { CallfsError, makeDurableDirectory } from '@callfs/core';
 import type { MetadataData } from '../dump/metadata-data';
 import { ENTITIES } from '../entities';
 import { gracesOf, type Graces } from '../graces';
@@ -52,7 +52,7 @@ interface SqliteData extends MetadataData {
 export async function openSqliteData(path: string): Promise<SqliteData> {
   let claim: DatabaseClaim | undefined;
   try {
-    fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDurableDirectory(dirname(path));
     const taken = (claim = DatabaseClaim.take(path));
     const dataSource = await open(path);
     const close = async () => {

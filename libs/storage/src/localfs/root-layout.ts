@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { CallfsError, isStorageKey, type StorageKey } from '@callfs/core';
+import { CallfsError, isStorageKey, makeDurableDirectory, type StorageKey } from '@callfs/core';
 import { errnoOf, notADirectory, startFailure } from './localfs-errors';
 
 /** Probes of `check` and of the start; one that a killed process left is removed at the next start. */
@@ -43,7 +43,7 @@ export class RootLayout {
 /** Makes the root, or judges the one that is there; returns its real path. The message is for the operator. */
 export function prepareRoot(root: string): string {
   try {
-    fs.mkdirSync(root, { recursive: true, mode: 0o700 });
+    makeDurableDirectory(root);
     if (!fs.statSync(root).isDirectory()) throw notADirectory(root);
     return fs.realpathSync(root);
   } catch (error) {
