@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Client } from '../support/client';
@@ -6,6 +7,7 @@ import type { Fault } from '../support/fault-proxy';
 import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { storedFiles } from '../support/storage-root';
+import { flipByte } from '../upkeep/flip-byte';
 import { putOn } from './replicas';
 import { pollEmptyStaging } from './staging';
 
@@ -55,12 +57,25 @@ it('no blob is given up for one that is missing: the file stays where it is', as
   for (const client of [one, two]) expect(sha256((await must(client.get('/twice'))).body)).toBe(sha256(bytes));
 });
 
-it('nor when there are too many, be it the one at its own place that is missing', async () => {
+it('C6: nor for one whose bytes have rotted: it is read before', async () => {
+  const [, rotten = ''] = await putOn(cluster, '/rotten-there', bytes, 1, 2);
+  await flipByte(rotten, 3 * MIB);
+  expect((await one.patch('/rotten-there', { instance: 'node-2' })).outcome).toBe('502 PEER_UNAVAILABLE');
+  expect(sha256((await must(one.get('/rotten-there'))).body)).toBe(sha256(bytes));
+});
+
+it('C6: nor when there are too many, be it the one at its own place that is missing or has rotted', async () => {
   const [missing = ''] = await putOn(cluster, '/too-many', bytes, 1, 2);
+  const [rotten = '', sound = ''] = await putOn(cluster, '/too-many-rotten', bytes, 1, 2);
   await rm(missing);
+  await flipByte(rotten, 3 * MIB);
   await cluster.node(2).restart({ CALLFS_STORAGE_REPLICA_GRACE: '1s' });
-  await cluster.node(2).waitFor(/A blob of this file is missing from its backend/);
+  const told = cluster.node(2).output.length;
+  await cluster.node(2).waitFor(/A blob of this file is missing from its backend/, told);
+  await cluster.node(2).waitFor(/The node that has the content stopped in the middle of it/, told);
   for (const client of [one, two]) expect(sha256((await must(client.get('/too-many'))).body)).toBe(sha256(bytes));
+  expect(existsSync(sound)).toBe(true);
+  expect(sha256((await must(two.get('/too-many-rotten'))).body)).toBe(sha256(bytes));
 });
 
 function flipped(chunk: Buffer): Buffer {

@@ -88,7 +88,8 @@ export class FaultProxy {
         answer.on('data', (chunk: Buffer) => response.write(fault.rewrite(chunk))).on('end', () => response.end());
       else if (fault && 'bytesPerSecond' in fault) drip(answer, response, fault.bytesPerSecond);
       else if (fault) passSome(answer, response, fault);
-      else answer.pipe(response);
+      // What breaks off there breaks off here.
+      else answer.on('error', () => response.destroy()).pipe(response);
     });
     request.pipe(onward);
   }

@@ -146,6 +146,7 @@ export class RelocationsService {
       ? await this.copier.stage(content, blob, { signal, actingFor: { user: identity.user, requestId } })
       : undefined;
     if (staged) this.faults.reached('staged');
+    await this.compareBefore(caller, content, blob);
     let isTaken = false;
     const plan = () => this.plan(caller, path, options);
     const commit = async ({ existing }: RelocationPlan, guard: CommitGuard) => {
@@ -169,6 +170,13 @@ export class RelocationsService {
     }
   }
 
+  /** A blob that is at its new place already is read before another is given up for it: under the lock that would take too long. */
+  private async compareBefore({ signal, identity, requestId }: Caller, content: Content, place: BlobPlace): Promise<void> {
+    const there = blobAt(content.replicas, place);
+    if (!there || content.replicas.length <= this.copies) return;
+    await this.copier.makeSure(content, there, { signal, actingFor: { user: identity.user, requestId } });
+  }
+
   /** The content belongs to its new place; of its other blobs as many go as are too many, that at the old place first. */
   private async settleAt(
     existing: Existing,
@@ -186,7 +194,7 @@ export class RelocationsService {
     ];
     const drop = oldFirst.slice(0, Math.max(0, replicas.length - this.copies));
     const there = drop.length > 0 ? blobAt(content.replicas, blob) : undefined;
-    if (there) await this.copier.makeSure(content, there);
+    if (there) await this.copier.makeSureThere(content, there);
     await this.store.changeReplicas(content.id, { drop, place }, guard);
     const left = replicas.filter((replica) => !drop.includes(replica));
     const moved = { ...content, ...place, replicas: left };

@@ -70,7 +70,7 @@ export class ContentCopier {
       throw error;
     }
     try {
-      await this.makeSure(content, replica);
+      await this.makeSureThere(content, replica);
       await this.providers.at(replica).settle?.(replica.key);
     } catch (error) {
       await this.store.changeReplicas(content.id, { drop: [replica] }).catch(unlessGone);
@@ -78,8 +78,20 @@ export class ContentCopier {
     }
   }
 
-  /** A blob for which another is to be given up is there, and as long as it should be: `BACKEND_UNAVAILABLE`, `PEER_UNAVAILABLE`. */
-  async makeSure(content: CopiedContent, replica: Replica): Promise<void> {
+  /**
+   * A blob for which another is to be given up is, byte for byte, what was committed: `BACKEND_UNAVAILABLE`, `PEER_UNAVAILABLE`.
+   * That it is there is not enough where it was written long ago: the other may be the last that is sound.
+   */
+  async makeSure(content: CopiedContent, replica: Replica, options: CopyOptions = {}): Promise<void> {
+    try {
+      for await (const _chunk of this.checked(replica, content, new Reading(), options));
+    } catch (error) {
+      throw missingIsNoAnswer(error);
+    }
+  }
+
+  /** A blob is there, and as long as it should be: enough for one whose bytes were compared when it was written, a moment ago. */
+  async makeSureThere(content: CopiedContent, replica: Replica): Promise<void> {
     const found = this.providers.at(replica).stat(replica.key);
     const { size } = await found.catch((error: unknown) => {
       throw missingIsNoAnswer(error);

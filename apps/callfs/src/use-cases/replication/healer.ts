@@ -4,7 +4,7 @@ import type { MetadataStore } from '@callfs/metadata';
 import type { Collector } from '../collector';
 import { ByteRate } from '../upkeep/byte-rate';
 import type { ClusterNode, ClusterNodes } from './cluster-nodes';
-import type { ContentCopier } from './content-copier';
+import type { ContentCopier, CopyOptions } from './content-copier';
 import { HealingTurn } from './healing-turn';
 import { ReplicaCounts, type ReplicaCount } from './replica-counts';
 import type { ReplicaPlaces } from './replica-places';
@@ -158,7 +158,7 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
       if (missing === 0 && (drop.length === 0 || !this.isForLong(id))) return false;
       const added = await this.add(content, missing);
       if (added.length < missing) return false;
-      await this.drop(content, [...content.replicas, ...added], drop, nodes);
+      await this.drop(content, added, drop, nodes);
       return true;
     } catch (error) {
       this.stopping.signal.throwIfAborted();
@@ -196,11 +196,7 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
     for (const place of missing > 0 ? this.places.besides(content.replicas) : []) {
       if (added.length === missing) break;
       try {
-        const pace = async (bytes: number) => {
-          await this.rate.spend(bytes, signal);
-          await this.turn.has();
-        };
-        added.push(await this.copier.copyTo(content, place, { signal, pace }));
+        added.push(await this.copier.copyTo(content, place, this.copying()));
         this.observe.copied('heal', 'ok');
       } catch (error) {
         signal.throwIfAborted();
@@ -213,6 +209,16 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
     return added;
   }
 
+  /** At the rate, and with the turn kept. */
+  private copying(): CopyOptions {
+    const { signal } = this.stopping;
+    const pace = async (bytes: number) => {
+      await this.rate.spend(bytes, signal);
+      await this.turn.has();
+    };
+    return { signal, pace };
+  }
+
   /** The first of a pass tell enough: the others have most often the same reason. */
   private complain(facts: object): void {
     if (this.failures++ < TOLD_FAILURES)
@@ -221,14 +227,18 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   private async drop(
     content: Content,
-    replicas: readonly Replica[],
+    added: readonly Replica[],
     drop: readonly Replica[],
     nodes: readonly ClusterNode[],
   ): Promise<void> {
     if (drop.length === 0) return;
-    const left = replicas.filter((replica) => !drop.includes(replica));
-    // Those that were added were looked at. What the metadata says of the others may be wrong.
-    for (const replica of left) if (content.replicas.includes(replica)) await this.copier.makeSure(content, replica);
+    const stay = content.replicas.filter((replica) => !drop.includes(replica));
+    const left = [...stay, ...added];
+    // What was added was compared. What the metadata says of the others may be wrong, and their bytes may have rotted.
+    for (const replica of stay)
+      await (added.length > 0
+        ? this.copier.makeSureThere(content, replica)
+        : this.copier.makeSure(content, replica, this.copying()));
     const [first] = left;
     const hasPlace = left.some((replica) => isOwn(content, replica));
     const place = !hasPlace && first && { backend: first.backend, instanceId: first.instanceId || content.instanceId };
