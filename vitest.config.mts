@@ -24,7 +24,7 @@ const project = (name: string, test: TestProjectInlineConfiguration['test']): Te
 
 /** What says most of how the file API behaves is run a second time, by servers with their metadata in PostgreSQL. */
 const ON_POSTGRES = [
-  'test/e2e/{files,directories,attributes,moves-copies,permissions,concurrency,http-conditions,paths}.spec.ts',
+  'test/e2e/{files,directories,key-trees,attributes,moves-copies,permissions,concurrency,http-conditions,paths}.spec.ts',
   'test/http/quick-read.spec.ts',
   'test/model/model.spec.ts',
   'test/differential/differential.spec.ts',

@@ -1,14 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { Client } from '../support/client';
 import { must } from '../support/fixture';
+import type { TestKey } from '../support/keys';
+import { makeLink } from '../support/links';
 import { ROOT_KEY } from '../support/server';
 import { useServer } from '../support/use-server';
 import { runCli, useDirectory } from './run-cli';
 
-const server = useServer();
+const server = useServer({ config: { rate_limits: { link_generation: 'off' } } });
 const directory = useDirectory();
 const cli = (...args: string[]) =>
   runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
+
+/** A key of bob's, and one that was made with it and has made two links. */
+async function withChild(): Promise<[string, string]> {
+  const { id, key } = JSON.parse((await cli('keys', 'create', '--user', 'bob', '--name', 'maker', '--json')).stdout) as TestKey;
+  const made = (await must(new Client(() => server.url, key).postJson('/v1/keys', { name: 'made' }))).json as TestKey;
+  const client = new Client(() => server.url, made.key);
+  await must(client.put('/home/bob/file', 'content'));
+  for (let i = 0; i < 2; i++) await makeLink(client, '/home/bob/file');
+  return [id, made.id];
+}
 
 describe('callfs keys', () => {
   it('creates a key that works, alone on stdout, lists it and ends it', async () => {
@@ -30,6 +42,20 @@ describe('callfs keys', () => {
     expect((await client.get('/home/alice/a/file')).outcome).toBe('401 AUTHENTICATION_FAILED');
     expect((await cli('keys', 'list', '--user', 'alice')).stdout).not.toContain(id);
     expect((await cli('keys', 'list', '--all')).stdout).toContain('revoked');
+  });
+
+  it('shows which key one was made with, and says what ended with it', async () => {
+    const [maker, made] = await withChild();
+    expect((await cli('keys', 'list', '--user', 'bob')).stdout).toMatch(new RegExp(`^${made} .* +${maker}$`, 'm'));
+    expect(JSON.parse((await cli('keys', 'list', '--user', 'bob', '--json')).stdout)).toContainEqual(
+      expect.objectContaining({ id: made, parent: maker }),
+    );
+    expect(await cli('keys', 'revoke', maker)).toEqual({
+      code: 0,
+      stdout: `${maker}\n`,
+      stderr: `callfs: with key ${maker} ended 1 key made with it (${made}) and 2 links\n`,
+    });
+    expect(await cli('keys', 'revoke', made)).toEqual({ code: 0, stdout: `${made}\n`, stderr: '' });
   });
 
   it('says what is wrong: 1 when refused, 2 for wrong usage, 3 when a part is done', async () => {

@@ -56,7 +56,7 @@ function withoutAccidents(output: string): string {
     .replace(/[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/g, '<date>')
     .replace(/(?<![\w-])[\w-]{86}(?![\w-])/g, '<token>')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')
-    .replace(/\{"id":"[0-9a-f]{8}"/g, '{"id":"<key id>"')
+    .replace(/"(id|parent)":"[0-9a-f]{8}"/g, '"$1":"<key id>"')
     .replace(/\b[0-9a-f]{32}\b/g, '<id>')
     .replace(/"[0-9a-z]+-([0-9a-f]{16})\\?"/g, '"<number>-$1"')
     .replace(/"i[0-9a-z]+-[0-9a-z]+\\?"/g, '"i<number>-<version>"')

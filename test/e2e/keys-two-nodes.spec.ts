@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { issueKey, revokeKey } from '../support/keys';
+import { download } from '../support/links';
 import { PostgresServer } from '../support/postgres';
 import { RedisServer } from '../support/redis';
 import { startServer, type TestServer } from '../support/server';
@@ -21,6 +22,7 @@ beforeAll(async () => {
       config: {
         dlm: { type: 'redis', redis_addr: `127.0.0.1:${redis.port}` },
         instance_discovery: { instance_id: id },
+        rate_limits: { download: 'off', link_generation: 'off', failed_authentication: 'off' },
       },
     });
   const first = await node('node-1');
@@ -63,6 +65,44 @@ it('A3 a key that one node issues and revokes begins and ends on the other, an u
   expect((await one.client().get(path)).status).toBe(404);
   // Half a second on a machine that has nothing else to do; whatever else would end the key takes minutes.
   expect(lateMs).toBeLessThan(20_000);
+});
+
+it('A3 of what is made with a key while it is revoked, on either node, nothing goes on', async () => {
+  const [one, two] = nodes;
+  const path = `${await freshDirectory(one.client())}/file`;
+  await must(one.client().put(path, 'content'));
+  const stolen = await issueKey(one, { user: 'root' });
+  const thief = new Client(() => two.url, stolen.key);
+  await msUntil(thief, 200);
+  const made: string[] = [];
+  const tokens: string[] = [];
+  let isOver = false;
+  /** Makes one after the other until the key is refused, on a node that learns of its end a moment later. */
+  const steal = async (target: string, body: object, take: (json: { key: string; token: string }) => void) => {
+    for (;;) {
+      const answer = await thief.postJson(target, body);
+      if (answer.status === 201) take(answer.json as { key: string; token: string });
+      else if (isOver) return expect(answer.outcome).toBe('401 AUTHENTICATION_FAILED');
+    }
+  };
+  const thefts = Array.from({ length: 8 }, (_, i) =>
+    i % 2
+      ? steal('/v1/keys', { name: 'stolen' }, ({ key }) => made.push(key))
+      : steal('/v1/links/generate', { path, expiry_seconds: 600, max_uses: 9 }, ({ token }) => tokens.push(token)),
+  );
+  await expect.poll(() => Math.min(made.length, tokens.length), { timeout: 60_000 }).toBeGreaterThan(10);
+
+  const ended = (await must(one.client().request('DELETE', `/v1/admin/keys/${stolen.id}`))).json as { keys: string[] };
+  isOver = true;
+  await Promise.all(thefts);
+
+  expect(ended.keys.length).toBe(made.length);
+  for (const node of nodes) {
+    for (const key of made) await msUntil(new Client(() => node.url, key), 401);
+    for (const token of tokens) expect((await download(node.anonymous(), token)).outcome).toBe('410 LINK_GONE');
+  }
+  const { items } = (await must(two.client().request('GET', '/v1/links'))).json as { items: { status: string }[] };
+  expect(items.map(({ status }) => status)).toEqual(tokens.map(() => 'revoked'));
 });
 
 it('a user that one node adds and removes comes and goes on the other', async () => {

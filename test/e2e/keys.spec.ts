@@ -1,8 +1,12 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fileTarget, names, type Answer, type Client } from '../support/client';
+import { Client, fileTarget, names, type Answer } from '../support/client';
 import { freshDirectory, must, snapshot } from '../support/fixture';
 import { issueKey, revokeKey, type TestKey } from '../support/keys';
+import { download, makeLink } from '../support/links';
+import { sha256 } from '../support/random';
+import { withServer } from '../support/server';
 import { useServer } from '../support/use-server';
 
 // Links are made as fast as it goes.
@@ -392,13 +396,64 @@ describe('a key cannot make a stronger key', () => {
     const end = async (id: string) => (await limited.client.request('DELETE', `/v1/keys/${id}`)).outcome;
     expect(await end(strongest.id)).toBe(REFUSED);
     expect(await end(foreign.id)).toBe('404 KEY_NOT_FOUND');
-    expect(await end(below.id)).toBe('204');
-    expect(await end(limited.id)).toBe('204');
+    expect(await end(below.id)).toBe('200');
+    expect(await end(limited.id)).toBe('200');
     expect((await ask(below.client)).status).toBe(401);
     expect((await ask(limited.client)).status).toBe(401);
     expect((await ask(strongest.client)).status).toBe(200);
   });
 });
+
+it('a user has at most a thousand valid keys, and as many that have ended are told of', async () => {
+  await must(root.postJson('/v1/admin/users', { name: 'collector' }));
+  const first = await issueKey(server, { user: 'collector' });
+  const make = () => first.client.postJson('/v1/keys', { name: 'another' });
+  const outcomes: string[] = [];
+  // Many at once, so that the bound cannot be slipped past.
+  for (let begun = 0; begun < 1100; begun += 100)
+    outcomes.push(...(await Promise.all(Array.from({ length: 100 }, make))).map(({ outcome }) => outcome));
+  expect(outcomes.filter((outcome) => outcome === '201')).toHaveLength(999);
+  expect(outcomes.filter((outcome) => outcome === '507 INSUFFICIENT_STORAGE')).toHaveLength(101);
+  expect((await make()).json.message).toContain('collector has 1000 valid keys, as many as there may be. Revoke some');
+  expect((await root.postJson('/v1/admin/keys', { name: 'x', user: 'collector' })).outcome).toBe('507 INSUFFICIENT_STORAGE');
+  expect((await root.postJson('/v1/admin/keys', { name: 'x', user: 'alice' })).outcome).toBe('201');
+
+  expect(((await must(root.request('DELETE', `/v1/admin/keys/${first.id}`))).json.keys as string[]).length).toBe(999);
+  for (let made = 0; made < 3; made++) await issueKey(server, { user: 'collector' });
+  const { items } = (await must(root.request('GET', '/v1/admin/keys?user=collector'))).json as { items: { state: string }[] };
+  expect(items.map(({ state }) => state).sort()).toEqual([
+    ...Array<string>(1000).fill('revoked'),
+    ...Array<string>(3).fill('valid'),
+  ]);
+});
+
+it('A3 what was made with a key that was taken out of the configuration goes on until its id is revoked', () =>
+  withServer({}, async (own) => {
+    const path = '/file';
+    await must(own.client().put(path, 'content'));
+    const { key } = (await must(own.client('alice').postJson('/v1/keys', { name: 'made' }))).json as TestKey;
+    const made = new Client(() => own.url, key);
+    const { token } = await makeLink(own.client('alice'), path);
+    const { items } = (await must(made.request('GET', '/v1/keys'))).json as { items: { parent: string }[] };
+    const former = sha256(own.user('alice').key).slice(0, 8);
+    expect(items.map(({ parent }) => parent)).toEqual([former]);
+    const end = (client: Client) => client.request('DELETE', `/v1/admin/keys/${former}`);
+    // Whoever asks too early is not led to believe that it has ended.
+    const early = await end(own.client());
+    expect([early.outcome, early.json.message]).toEqual(['404 KEY_NOT_FOUND', expect.stringContaining('by changing it')]);
+
+    await own.stop();
+    const file = await readFile(own.configFile, 'utf8');
+    await writeFile(own.configFile, file.replace(own.user('alice').key, 'another-key-0123456789abcdef'));
+    await own.start();
+
+    expect([(await own.client('alice').get('/')).status, (await made.get('/')).status]).toEqual([401, 200]);
+    expect((await end((await issueKey(own, { verbs: ['admin', 'read'] })).client)).outcome).toBe('404 KEY_NOT_FOUND');
+    expect((await must(end(own.client()))).json).toMatchObject({ id: former, keys: [expect.any(String)], links: 1 });
+    expect((await made.get('/')).status).toBe(401);
+    expect((await download(own.anonymous(), token)).outcome).toBe('410 LINK_GONE');
+    expect((await end(own.client())).outcome).toBe('404 KEY_NOT_FOUND');
+  }));
 
 describe('users', () => {
   it('are added and removed while the service runs, with their keys', async () => {

@@ -1,5 +1,6 @@
 import { CallfsError } from '@callfs/core';
 import type { Identity } from './identity';
+import { keyEnded } from './key-ended';
 import { digestKey, KEY_MAX_CHARS, keyTable, type KeyDigest, type KeyEntry, type KnownKey } from './key-table';
 
 const SCHEME = 'bearer ';
@@ -59,8 +60,7 @@ export class Authenticator {
     const digest = this.origins.get(identity);
     // Who did not come with a key of this table was judged elsewhere.
     if (digest === undefined || this.current(digest)) return;
-    const message = `The API key ${identity.keyId} was revoked or has expired while this was under way. Nothing was changed.`;
-    throw new CallfsError('AUTHENTICATION_FAILED', message);
+    throw keyEnded(identity);
   }
 
   /** When each key with a scope was last presented, by its digest, as far as that is later than `sinceMs`. */

@@ -1,6 +1,7 @@
 export { AuthModule, type AuthModuleOptions, type AuthOptions } from './auth.module';
 export { Authenticator } from './authenticator';
 export type { Identity } from './identity';
+export { keyEnded } from './key-ended';
 export {
   isScopeWithin,
   KEY_VERBS,
@@ -10,7 +11,7 @@ export {
   type KeyScope,
   type KeyVerb,
 } from './key-scope';
-export { digestKey, keyIdOf, type KeyDigest, type KeyEntry } from './key-table';
+export { digestKey, keyIdOf, keyIdsOf, type KeyDigest, type KeyEntry } from './key-table';
 export type { OwnerNames } from './permission-denied';
 export { SuperuserGuard } from './superuser.guard';
 export { UnixAuthorizer, type OwnerChanges, type RenameJudgement } from './unix-authorizer';

@@ -35,6 +35,11 @@ export function keyIdOf(digest: KeyDigest): string {
   return digest.slice(0, KEY_ID_DIGITS);
 }
 
+/** What names each of these keys. */
+export function keyIdsOf(entries: readonly KeyEntry[]): ReadonlySet<string> {
+  return new Set([...keyTable(entries).values()].map(({ identity }) => identity.keyId));
+}
+
 /**
  * The identities by the digest of their key; keys in clear are forgotten. When a key is there twice, its first entry
  * counts: no later one can take it over. `INVALID_REQUEST`, without the key, for one that no request could present.

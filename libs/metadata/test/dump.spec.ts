@@ -195,7 +195,7 @@ describe('a dump is refused, and nothing has changed,', () => {
     ['of another schema', headerWith({ schema: ['FromTheFuture9'] }), /made by another version of CallFS/],
     ['without counters', headerWith({ counters: {} }), /no counters/],
     ['with a table that there is not', (lines) => lines.map((line) => line.replace('"dentry"', '"dentries"')), /no table "dentries"/],
-    ['with other columns', (lines) => lines.map((line) => line.replace('"parent_id"', '"mother"')), /dentry has other columns/],
+    ['with other columns', (lines) => lines.map((line) => line.replace('"inode_id"', '"mother"')), /dentry has other columns/],
     ['with text for a number', (lines) => lines.map((line) => line.replace('[1,"f",', '["one","f",')), /"one" where integer belongs/],
     ['with a row that is too short', (lines) => lines.map((line) => line.replace('[1,"f",', '["f",')), /a row of dentry has 2 values/],
   ]; // prettier-ignore

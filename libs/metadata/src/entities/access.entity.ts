@@ -1,8 +1,10 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** A key that was issued, as its digest. A revoked one stays, so that what it did can still be told. */
+/** A key that was issued, as its digest. A revoked one stays for a while, so that what it did can still be told. */
 @Entity('api_key')
 @Index('api_key_id', ['id'], { unique: true })
+@Index('api_key_by_parent', ['parentId'])
+@Index('api_key_by_user', ['userName'])
 export class ApiKeyEntity {
   /** SHA-256, hexadecimal: the key itself is nowhere. */
   @PrimaryColumn({ type: 'text' })
@@ -11,6 +13,10 @@ export class ApiKeyEntity {
   /** The first digits of the digest: what names the key to people. */
   @Column({ type: 'text' })
   id!: string;
+
+  /** The key that it was made with, issued or of the configuration; not known of keys older than the column. */
+  @Column({ name: 'parent_id', type: 'text', nullable: true })
+  parentId!: string | null;
 
   @Column({ type: 'text' })
   name!: string;

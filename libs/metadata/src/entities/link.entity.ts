@@ -1,7 +1,8 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** A link by which somebody without a key gets one version of one file, so many times and until then. */
 @Entity('link')
+@Index('link_by_key', ['keyId'])
 export class LinkEntity {
   @PrimaryColumn({ type: 'text' })
   id!: string;
@@ -22,6 +23,10 @@ export class LinkEntity {
   /** Whose permissions count. */
   @Column({ name: 'user_name', type: 'text' })
   userName!: string;
+
+  /** The key that it was made with; not known of links older than the column. */
+  @Column({ name: 'key_id', type: 'text', nullable: true })
+  keyId!: string | null;
 
   /** Under which name it is saved. */
   @Column({ type: 'text' })

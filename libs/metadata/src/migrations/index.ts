@@ -10,6 +10,7 @@ import { CopiesUnlocked1764210000000 } from './10-copies-unlocked.migration';
 import { PlannedFunctions1764211000000 } from './11-planned-functions.migration';
 import { SmallWrites1764212000000 } from './12-small-writes.migration';
 import { LateCommits1764214000000 } from './14-late-commits.migration';
+import { KeyParents1764215000000 } from './15-key-parents.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
 export const MIGRATIONS = [
@@ -25,4 +26,5 @@ export const MIGRATIONS = [
   PlannedFunctions1764211000000,
   SmallWrites1764212000000,
   LateCommits1764214000000,
+  KeyParents1764215000000,
 ];

@@ -41,7 +41,7 @@ export class KeysListCommand extends CommandRunner {
   @Help('after')
   examples(): string {
     return `
-Keys of the configuration are not among them.
+Keys of the configuration are not among them. PARENT is the key that one was made with, and ends with.
 
 Examples:
   callfs keys list
@@ -50,8 +50,8 @@ Examples:
   }
 }
 
-const HEADER = ['ID', 'USER', 'NAME', 'PATH', 'VERBS', 'STATE', 'EXPIRES', 'LAST USED'];
+const HEADER = ['ID', 'USER', 'NAME', 'PATH', 'VERBS', 'STATE', 'EXPIRES', 'LAST USED', 'PARENT'];
 
-function row({ id, user, name, path, verbs, state, expires_at, last_used_at }: KeyView): string[] {
-  return [id, user, name, path, verbs.join(','), state, expires_at ?? 'never', last_used_at ?? 'never'];
+function row({ id, user, name, path, verbs, state, expires_at, last_used_at, parent }: KeyView): string[] {
+  return [id, user, name, path, verbs.join(','), state, expires_at ?? 'never', last_used_at ?? 'never', parent ?? '-'];
 }

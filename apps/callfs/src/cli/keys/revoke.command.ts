@@ -1,4 +1,5 @@
 import { CommandRunner, Help, Option, SubCommand } from 'nest-commander';
+import type { RevocationView } from '../../http/access/key-view';
 import { AdminClient } from '../admin-client';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
 import { CommandEnd, EXIT } from '../exit-codes';
@@ -10,8 +11,9 @@ export class KeysRevokeCommand extends CommandRunner {
     const failed: unknown[] = [];
     for (const id of ids) {
       try {
-        await client.delete(`/v1/admin/keys/${encodeURIComponent(id)}`);
+        const ended = await client.delete<RevocationView>(`/v1/admin/keys/${encodeURIComponent(id)}`);
         process.stdout.write(`${id}\n`);
+        process.stderr.write(endedWith(ended));
       } catch (error) {
         if (ids.length === 1) throw error;
         failed.push(error);
@@ -29,10 +31,25 @@ export class KeysRevokeCommand extends CommandRunner {
   @Help('after')
   examples(): string {
     return `
-Uploads that are under way with a revoked key change nothing. Keys of the configuration end by changing it.
+The keys that were made with it, those made with them, and the links of all of these end with it ("callfs keys list"
+shows the PARENT of a key). Uploads that are under way with a revoked key change nothing. Keys of the configuration end
+by changing it; after that, revoking its id ends what was made with it.
 
 Examples:
   callfs keys revoke 1a2b3c4d
   callfs keys revoke $(callfs keys list --user alice --json | jq -r '.[].id')`;
   }
+}
+
+/** A line, if anything did. */
+function endedWith({ id, keys, links }: RevocationView): string {
+  const parts = [
+    ...(keys.length > 0 ? [`${counted(keys.length, 'key')} made with it (${keys.join(', ')})`] : []),
+    ...(links > 0 ? [counted(links, 'link')] : []),
+  ];
+  return parts.length === 0 ? '' : `callfs: with key ${id} ended ${parts.join(' and ')}\n`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

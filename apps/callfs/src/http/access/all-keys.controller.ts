@@ -7,9 +7,17 @@ import { callerOf } from '../files/caller';
 import { readJsonBody } from '../json-body';
 import { ErrorResponses } from '../openapi/error-responses';
 import { queryOf } from '../request-target';
-import { sendEmpty, sendJson } from '../respond';
+import { sendJson } from '../respond';
 import { keyRequestOf } from './key-requests';
-import { ISSUED_KEY_SCHEMA, KEY_REQUEST_SCHEMA, KEY_SCHEMA, keyView, listOf } from './key-view';
+import {
+  ISSUED_KEY_SCHEMA,
+  KEY_REQUEST_SCHEMA,
+  KEY_SCHEMA,
+  keyView,
+  listOf,
+  REVOCATION_SCHEMA,
+  type RevocationView,
+} from './key-view';
 
 /** Everybody's keys, for `callfs keys` and whoever else looks after them. */
 @ApiTags('admin')
@@ -36,19 +44,34 @@ export class AllKeysController {
     description: 'The key, this once',
     content: { 'application/json': { schema: ISSUED_KEY_SCHEMA } },
   })
-  @ErrorResponses('INVALID_PATH', 'USER_NOT_FOUND', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'UNSUPPORTED_ENCODING')
+  @ErrorResponses(
+    'INVALID_PATH',
+    'INSUFFICIENT_STORAGE',
+    'USER_NOT_FOUND',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'UNSUPPORTED_ENCODING',
+  )
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { key, row } = await this.keys.create(callerOf(request), keyRequestOf(await readJsonBody(request)));
     sendJson(reply, 201, { key, ...keyView(row) }, { 'Cache-Control': 'no-store' });
   }
 
   @Delete(':id')
-  @ApiOperation({ summary: 'Revoke a key', description: 'It opens nothing from then on, on all nodes within a second.' })
+  @ApiOperation({
+    summary: 'Revoke a key',
+    description:
+      'It opens nothing from then on, on all nodes within a second; nor do the keys and links made with it. Of a key that was taken out of the configuration: those.',
+  })
   @ApiParam({ name: 'id', required: true, schema: { type: 'string' } })
-  @ApiResponse({ status: 204, description: 'Revoked' })
+  @ApiResponse({
+    status: 200,
+    description: 'What ended with it',
+    content: { 'application/json': { schema: REVOCATION_SCHEMA } },
+  })
   @ErrorResponses('KEY_NOT_FOUND')
   async revoke(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.keys.revoke(callerOf(request), id, { ownOnly: false });
-    sendEmpty(reply, 204);
+    const ended: RevocationView = await this.keys.revoke(callerOf(request), id, { ownOnly: false });
+    sendJson(reply, 200, ended);
   }
 }

@@ -1,10 +1,12 @@
 import { KEY_VERBS, type KeyVerb } from '@callfs/auth';
 import type { KeyRow } from '../../use-cases/access/access-rows';
+import type { EndedWithKey } from '../../use-cases/access/keys.service';
 import type { KnownUser } from '../../use-cases/access/users.service';
 
 /** A key as the API shows it: everything but the key. */
 export interface KeyView {
   readonly id: string;
+  readonly parent: string | null;
   readonly name: string;
   readonly user: string;
   readonly path: string;
@@ -17,6 +19,9 @@ export interface KeyView {
   readonly revoked_at: string | null;
 }
 
+/** What ended with a key, as the API tells it. */
+export type RevocationView = EndedWithKey;
+
 /** A user as the API shows it. */
 export interface UserView {
   readonly name: string;
@@ -28,9 +33,10 @@ export interface UserView {
 }
 
 export function keyView(row: KeyRow): KeyView {
-  const { id, name, user, path, verbs, createdMs, createdBy, expiresMs, isExpired, usedMs, revokedMs } = row;
+  const { id, parent, name, user, path, verbs, createdMs, createdBy, expiresMs, isExpired, usedMs, revokedMs } = row;
   return {
     id,
+    parent,
     name,
     user,
     path,
@@ -59,6 +65,7 @@ const verbs = { type: 'array', items: { type: 'string', enum: [...KEY_VERBS] } }
 
 const key = {
   id: { type: 'string', description: 'The first digits of its SHA-256; logs and the audit name it so' },
+  parent: { ...text, nullable: true, description: 'The key that it was made with, and ends with' },
   name: text,
   user: text,
   path: { type: 'string', description: 'It is good for this and everything below' },
@@ -72,6 +79,14 @@ const key = {
 };
 
 export const KEY_SCHEMA = { type: 'object', properties: key };
+export const REVOCATION_SCHEMA = {
+  type: 'object',
+  properties: {
+    id: text,
+    keys: { type: 'array', items: text, description: 'The keys that were made with it, and those with them' },
+    links: { type: 'integer', description: 'How many links that these keys had made' },
+  },
+};
 export const ISSUED_KEY_SCHEMA = {
   type: 'object',
   properties: { key: { type: 'string', description: 'Told this once' }, ...key },

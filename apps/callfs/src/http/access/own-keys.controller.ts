@@ -5,9 +5,17 @@ import { KeysService } from '../../use-cases/access/keys.service';
 import { callerOf } from '../files/caller';
 import { readJsonBody } from '../json-body';
 import { ErrorResponses } from '../openapi/error-responses';
-import { sendEmpty, sendJson } from '../respond';
+import { sendJson } from '../respond';
 import { ownKeyRequestOf } from './key-requests';
-import { ISSUED_KEY_SCHEMA, KEY_SCHEMA, keyView, listOf, OWN_KEY_REQUEST_SCHEMA } from './key-view';
+import {
+  ISSUED_KEY_SCHEMA,
+  KEY_SCHEMA,
+  keyView,
+  listOf,
+  OWN_KEY_REQUEST_SCHEMA,
+  REVOCATION_SCHEMA,
+  type RevocationView,
+} from './key-view';
 
 /** A user's own keys: weaker ones to hand on, and an end to those that got lost. */
 @ApiTags('keys')
@@ -35,19 +43,33 @@ export class OwnKeysController {
     description: 'The key, this once',
     content: { 'application/json': { schema: ISSUED_KEY_SCHEMA } },
   })
-  @ErrorResponses('INVALID_PATH', 'USER_NOT_FOUND', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'UNSUPPORTED_ENCODING')
+  @ErrorResponses(
+    'INVALID_PATH',
+    'INSUFFICIENT_STORAGE',
+    'USER_NOT_FOUND',
+    'PAYLOAD_TOO_LARGE',
+    'UNSUPPORTED_MEDIA_TYPE',
+    'UNSUPPORTED_ENCODING',
+  )
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { key, row } = await this.keys.create(callerOf(request), ownKeyRequestOf(await readJsonBody(request)));
     sendJson(reply, 201, { key, ...keyView(row) }, { 'Cache-Control': 'no-store' });
   }
 
   @Delete(':id')
-  @ApiOperation({ summary: 'Revoke an own key', description: 'It opens nothing from then on, on all nodes within a second.' })
+  @ApiOperation({
+    summary: 'Revoke an own key',
+    description: 'It opens nothing from then on, on all nodes within a second; nor do the keys and links made with it.',
+  })
   @ApiParam({ name: 'id', required: true, schema: { type: 'string' } })
-  @ApiResponse({ status: 204, description: 'Revoked' })
+  @ApiResponse({
+    status: 200,
+    description: 'What ended with it',
+    content: { 'application/json': { schema: REVOCATION_SCHEMA } },
+  })
   @ErrorResponses('KEY_NOT_FOUND')
   async revoke(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.keys.revoke(callerOf(request), id, { ownOnly: true });
-    sendEmpty(reply, 204);
+    const ended: RevocationView = await this.keys.revoke(callerOf(request), id, { ownOnly: true });
+    sendJson(reply, 200, ended);
   }
 }

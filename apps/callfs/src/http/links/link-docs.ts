@@ -16,7 +16,7 @@ export const GenerateLinkDocs = (): MethodDecorator =>
   applyDecorators(
     keyed(
       'Make a download link',
-      'Whoever has the link gets the file as it is now, without a key, so often and until then. Needs read permission, now and whenever it is used.',
+      'Whoever has the link gets the file as it is now, without a key, so often and until then. Needs read permission, now and whenever it is used. It ends with the key that it is made with, when that is revoked or expires.',
     ),
     ApiBody({
       schema: {
@@ -74,6 +74,7 @@ export const ListLinksDocs = (): MethodDecorator =>
                 path: text,
                 filename: text,
                 user: text,
+                key_id: { ...text, nullable: true, description: 'The key that it was made with' },
                 status: { type: 'string', enum: ['active', 'used_up', 'expired', 'revoked'] },
                 max_uses: { type: 'integer' },
                 uses: { type: 'integer' },

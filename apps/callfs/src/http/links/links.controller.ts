@@ -67,6 +67,7 @@ function viewOf(link: Link, nowMs: number): Record<string, unknown> {
     path: link.path,
     filename: link.filename,
     user: link.user,
+    key_id: link.keyId,
     status: goneReason(link, nowMs) ?? 'active',
     max_uses: link.maxUses,
     uses: link.uses,

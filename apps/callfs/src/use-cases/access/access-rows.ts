@@ -6,6 +6,8 @@ import type { MetadataStore, TableStatement, TableValue } from '@callfs/metadata
 export interface KeyRow {
   readonly digest: string;
   readonly id: string;
+  /** The id of the key that it was made with, issued or of the configuration. */
+  readonly parent: string | null;
   readonly name: string;
   readonly user: string;
   readonly path: string;
@@ -32,24 +34,31 @@ export interface AccountRow {
 type StoredKey = Omit<KeyRow, 'verbs' | 'isExpired'> & { readonly verbs: string; readonly nowMs: number };
 type StoredAccount = Omit<AccountRow, 'groups'> & { readonly memberOf: string };
 
-const KEY_COLUMNS = `digest, id, name, user_name AS "user", path, verbs, created_ms AS "createdMs", created_by AS "createdBy",
+const KEY_COLUMNS = `digest, id, parent_id AS parent, name, user_name AS "user", path, verbs, created_ms AS "createdMs", created_by AS "createdBy",
   expires_ms AS "expiresMs", used_ms AS "usedMs", revoked_ms AS "revokedMs"`;
 const ACCOUNTS = `SELECT name, uid, gid, member_of AS "memberOf", umask, created_ms AS "createdMs", created_by AS "createdBy"
   FROM account`;
-const INSERT_KEY = `INSERT INTO api_key (digest, id, name, user_name, path, verbs, created_ms, created_by, expires_ms)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const INSERT_ACCOUNT = `INSERT INTO account (name, uid, gid, member_of, umask, created_ms, created_by)
   VALUES (?, ?, ?, ?, ?, ?, ?)`;
 const NOTE_USE = 'UPDATE api_key SET used_ms = ? WHERE digest = ? AND (used_ms IS NULL OR used_ms < ?)';
-/** In the transaction of every change, so that whoever sees the new number sees the change. */
+/** A key and all that was made with it, with what was made with that, and so on down. */
+const ENDING = `WITH RECURSIVE ending (id) AS (
+  SELECT CAST(? AS TEXT) UNION SELECT made.id FROM api_key made JOIN ending ON made.parent_id = ending.id)`;
+/**
+ * In the transaction of every change, so that whoever sees the new number sees the change; at its beginning, so that they
+ * are made one after the other and none misses what another is about to commit.
+ */
 const TURN: TableStatement = { sql: 'UPDATE access_revision SET revision = revision + 1 WHERE id = 1' };
 
 /** The rows of keys and users that were made while the service runs. Who changes one turns the revision. */
 export class AccessRows {
   private readonly select: string;
+  private readonly isValid: string;
 
   constructor(private readonly store: MetadataStore) {
-    this.select = `SELECT ${KEY_COLUMNS}, ${store.tables.now} AS "nowMs" FROM api_key`;
+    const { now } = store.tables;
+    this.select = `SELECT ${KEY_COLUMNS}, ${now} AS "nowMs" FROM api_key`;
+    this.isValid = `(revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ${now}))`;
   }
 
   /** Differs from an earlier one when keys or users have changed since; and what time it is by the clock that all share. */
@@ -64,9 +73,9 @@ export class AccessRows {
     return this.store.tables.nowMs();
   }
 
-  /** Those that were not revoked, of everybody. */
+  /** Those that are good for anything, of everybody. */
   async validKeys(): Promise<KeyRow[]> {
-    const rows = await this.store.tables.read<StoredKey>('access', `${this.select} WHERE revoked_ms IS NULL`);
+    const rows = await this.store.tables.read<StoredKey>('access', `${this.select} WHERE ${this.isValid}`);
     return rows.map(keyOf);
   }
 
@@ -83,16 +92,57 @@ export class AccessRows {
     return row && keyOf(row);
   }
 
-  /** `CONFLICT` when the first digits of its digest are another's. */
-  async insertKey(key: KeyRow): Promise<void> {
-    const { digest, id, name, user, path, verbs, createdMs, createdBy, expiresMs } = key;
-    const parameters: TableValue[] = [digest, id, name, user, path, verbs.join(','), createdMs, createdBy, expiresMs];
-    await this.change({ sql: INSERT_KEY, parameters });
+  /**
+   * Adds a key to those of its user, if it has fewer than `most` valid ones, and forgets the oldest of as many that have
+   * ended. `isParentIssued`: only while the key that it is made with is not revoked. Whether it was added. `CONFLICT` when
+   * the first digits of its digest are another's.
+   */
+  async insertKey(key: KeyRow, { most, isParentIssued }: { most: number; isParentIssued: boolean }): Promise<boolean> {
+    const { digest, id, parent, name, user, path, verbs, createdMs, createdBy, expiresMs } = key;
+    const texts = [digest, id, parent, name, user, path, verbs.join(','), createdBy];
+    const values: TableValue[] = [...texts, createdMs, expiresMs];
+    const placeholders = values.map((_, i) => `CAST(? AS ${i < texts.length ? 'TEXT' : 'BIGINT'})`).join(', ');
+    const conditions = [
+      `(SELECT COUNT(*) FROM api_key WHERE user_name = ? AND ${this.isValid}) < ?`,
+      ...(isParentIssued ? ['EXISTS (SELECT 1 FROM api_key WHERE id = ? AND revoked_ms IS NULL)'] : []),
+    ];
+    const ended = `user_name = ? AND NOT ${this.isValid}`;
+    const [inserted] = await this.change(
+      {
+        sql: `INSERT INTO api_key (digest, id, parent_id, name, user_name, path, verbs, created_by, created_ms, expires_ms)
+          SELECT ${placeholders} WHERE ${conditions.join(' AND ')} RETURNING id`,
+        parameters: [...values, user, most, ...(isParentIssued ? [parent] : [])],
+      },
+      {
+        sql: `DELETE FROM api_key WHERE ${ended} AND id NOT IN (
+          SELECT id FROM api_key WHERE ${ended} ORDER BY COALESCE(revoked_ms, expires_ms) DESC, id LIMIT ?)`,
+        parameters: [user, user, most],
+      },
+    );
+    return inserted !== undefined && inserted.length > 0;
   }
 
-  async revokeKey(id: string): Promise<void> {
-    const sql = `UPDATE api_key SET revoked_ms = ${this.store.tables.now} WHERE id = ? AND revoked_ms IS NULL`;
-    await this.change({ sql, parameters: [id] });
+  /** Ends the key of that id and what was made with it: these keys and so many links, of those that had not ended. */
+  async revokeKey(id: string): Promise<{ keys: string[]; links: number }> {
+    const { now } = this.store.tables;
+    const [keys = [], links = []] = await this.change(
+      {
+        sql: `UPDATE api_key SET revoked_ms = ${now}
+          WHERE revoked_ms IS NULL AND id IN (${ENDING} SELECT id FROM ending)
+          RETURNING id, CASE WHEN expires_ms <= ${now} THEN 1 ELSE 0 END AS "isExpired"`,
+        parameters: [id],
+      },
+      {
+        sql: `UPDATE link SET revoked_ms = ${now}
+          WHERE revoked_ms IS NULL AND expires_ms > ${now} AND key_id IN (${ENDING} SELECT id FROM ending)
+          RETURNING uses, max_uses AS "maxUses"`,
+        parameters: [id],
+      },
+    );
+    return {
+      keys: (keys as { id: string; isExpired: number }[]).filter((key) => !key.isExpired).map((key) => key.id),
+      links: (links as { uses: number; maxUses: number }[]).filter(({ uses, maxUses }) => uses < maxUses).length,
+    };
   }
 
   async noteUses(uses: Iterable<{ readonly digest: string; readonly usedMs: number }>): Promise<void> {
@@ -116,18 +166,22 @@ export class AccessRows {
     }
   }
 
-  /** The user and all of its keys; whether there was one. */
+  /** The user with all of its keys and links; whether there was one. */
   async removeAccount(name: string): Promise<boolean> {
-    const revoke = `UPDATE api_key SET revoked_ms = ${this.store.tables.now} WHERE user_name = ? AND revoked_ms IS NULL`;
+    const revoke = (table: string) =>
+      `UPDATE ${table} SET revoked_ms = ${this.store.tables.now} WHERE user_name = ? AND revoked_ms IS NULL`;
     const [removed] = await this.change(
       { sql: 'DELETE FROM account WHERE name = ? RETURNING name', parameters: [name] },
-      { sql: revoke, parameters: [name] },
+      { sql: revoke('api_key'), parameters: [name] },
+      { sql: revoke('link'), parameters: [name] },
     );
     return removed !== undefined && removed.length > 0;
   }
 
-  private change(...statements: readonly TableStatement[]): Promise<unknown[][]> {
-    return this.store.tables.transaction('access', [...statements, TURN]);
+  /** What the statements answer. */
+  private async change(...statements: readonly TableStatement[]): Promise<unknown[][]> {
+    const [, ...answers] = await this.store.tables.transaction('access', [TURN, ...statements]);
+    return answers;
   }
 }
 

@@ -1,5 +1,5 @@
 import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
-import type { Authenticator, KeyEntry } from '@callfs/auth';
+import { keyIdsOf, type Authenticator, type KeyEntry } from '@callfs/auth';
 import { CallfsError, VirtualPath } from '@callfs/core';
 import type { PrincipalNames } from '../principal-names';
 import type { AccessRows, AccountRow, KeyRow } from './access-rows';
@@ -24,9 +24,12 @@ export interface ConfiguredAccess {
 export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(KeyRing.name);
   private readonly configured: ReadonlyMap<string, Person>;
+  private readonly configuredKeys: ReadonlySet<string>;
   private people: ReadonlyMap<string, Person>;
   private revision = -1;
   private refreshing: Promise<void> = Promise.resolve();
+  /** The refresh that has not begun yet. */
+  private coming: Promise<void> | undefined;
   private notedMs = 0;
   /** What the engine's clock is ahead of this process's monotonic one. */
   private aheadMs = 0;
@@ -43,6 +46,7 @@ export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
   ) {
     this.configured = new Map(access.people.map((person) => [person.user, person]));
     this.people = this.configured;
+    this.configuredKeys = keyIdsOf(access.keys);
     if (isShared) authenticator.keepTimeBy(() => Math.floor(performance.now() + this.aheadMs));
   }
 
@@ -79,11 +83,19 @@ export class KeyRing implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     return this.configured.has(name);
   }
 
-  /** Resolves when everything that was committed before the call counts. */
+  isConfiguredKey(id: string): boolean {
+    return this.configuredKeys.has(id);
+  }
+
+  /** Resolves when everything that was committed before the call counts. Those who ask while others are waiting share an answer. */
   refresh(): Promise<void> {
-    const next = this.refreshing.catch(() => undefined).then(() => this.load());
-    this.refreshing = next;
-    return next;
+    this.coming ??= this.refreshing
+      .catch(() => undefined)
+      .then(() => {
+        this.coming = undefined;
+        return (this.refreshing = this.load());
+      });
+    return this.coming;
   }
 
   /** Writes down when keys were last used. */

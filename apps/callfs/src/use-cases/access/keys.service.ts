@@ -3,6 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import {
   digestKey,
   isScopeWithin,
+  keyEnded,
   keyIdOf,
   requireAdministrator,
   type Identity,
@@ -21,6 +22,8 @@ export const DEFAULT_VERBS: readonly KeyVerb[] = ['read', 'list', 'write', 'dele
 /** So that a key is known for one wherever it turns up. */
 const PREFIX = 'callfs_';
 const RANDOM_BYTES = 32;
+/** So many valid keys a user may have, and so many that have ended are still told of. */
+const KEYS_MAX = 1000;
 
 /** What a key is to be. */
 export interface KeyRequest {
@@ -39,9 +42,16 @@ export interface IssuedKey {
   readonly row: KeyRow;
 }
 
+/** What ended with a key: the keys made with it, with what was made with those, and links. */
+export interface EndedWithKey {
+  readonly id: string;
+  readonly keys: readonly string[];
+  readonly links: number;
+}
+
 /**
  * Issuing, listing and revoking keys: one's own, or as an administrator everybody's. Nobody issues, sees or revokes with a
- * key what is stronger than the key itself.
+ * key what is stronger than the key itself, and what was made with a key ends with it.
  */
 @Injectable()
 export class KeysService {
@@ -52,7 +62,10 @@ export class KeysService {
     private readonly ring: KeyRing,
   ) {}
 
-  /** `USER_NOT_FOUND`; `INVALID_REQUEST` for `admin` that could not be used; `PERMISSION_DENIED`. It counts on this node at once. */
+  /**
+   * `USER_NOT_FOUND`; `INVALID_REQUEST` for `admin` that could not be used; `PERMISSION_DENIED`; `INSUFFICIENT_STORAGE` when the
+   * user has as many as there may be. It counts on this node at once.
+   */
   async create(caller: Caller, request: KeyRequest): Promise<IssuedKey> {
     const { identity } = caller;
     const { user = identity.user, name, path, verbs, lifeMs } = request;
@@ -72,9 +85,10 @@ export class KeysService {
       const digest = digestKey(key);
       const common = { digest, id: keyIdOf(digest), name, user, path: path.toString(), verbs };
       const times = { createdMs, expiresMs, isExpired: false, usedMs: null, revokedMs: null };
-      const row: KeyRow = { ...common, ...times, createdBy: identity.user };
+      const row: KeyRow = { ...common, ...times, parent: identity.keyId, createdBy: identity.user };
+      const isParentIssued = identity.scope !== undefined;
       try {
-        await this.rows.insertKey(row);
+        if (!(await this.rows.insertKey(row, { most: KEYS_MAX, isParentIssued }))) await this.refuse(caller, user);
       } catch (error) {
         if (CallfsError.is(error, 'CONFLICT')) continue;
         throw error;
@@ -100,19 +114,49 @@ export class KeysService {
     return this.rows.keys(user);
   }
 
-  /** It ends on this node at once and on all within a second; revoking again does no harm. `KEY_NOT_FOUND`. */
-  async revoke(caller: Caller, id: string, options: { readonly ownOnly: boolean }): Promise<void> {
+  /**
+   * It ends, with all that was made with it, on this node at once and on all within a second; revoking again does no harm.
+   * The superuser may name a key that was taken out of the configuration: what was made with that has gone on until now.
+   * `KEY_NOT_FOUND`.
+   */
+  async revoke(caller: Caller, id: string, options: { readonly ownOnly: boolean }): Promise<EndedWithKey> {
     const { identity } = caller;
     caller.note?.({ operation: 'key.revoke', paths: [], detail: id });
     if (!options.ownOnly) requireAdministrator(identity);
     const row = await this.rows.key(id);
-    if (!row || (options.ownOnly && row.user !== identity.user))
-      throw new CallfsError('KEY_NOT_FOUND', `There is no API key ${id} here. Keys of the configuration end by changing it.`);
-    if (row.id !== identity.keyId && !isScopeWithin(scopeOf(row), identity.scope)) throw stronger(identity);
-    await this.rows.revokeKey(id);
+    const mayBeFormer = !row && !options.ownOnly && !identity.scope && !this.ring.isConfiguredKey(id);
+    if (row ? options.ownOnly && row.user !== identity.user : !mayBeFormer) throw noSuchKey(id);
+    if (row && id !== identity.keyId && !isScopeWithin(scopeOf(row), identity.scope)) throw stronger(identity);
+    const ended = await this.rows.revokeKey(id);
+    if (mayBeFormer && ended.keys.length + ended.links === 0) throw noSuchKey(id);
     await this.ring.refresh();
-    this.logger.log({ user: identity.user, request_id: caller.requestId, key_id: id, of: row.user }, 'an API key was revoked');
+    const told = { id, keys: ended.keys.filter((key) => key !== id), links: ended.links };
+    caller.note?.({ operation: 'key.revoke', paths: [], detail: inWords(told) });
+    const what = { key_id: id, of: row?.user, keys: told.keys, links: told.links };
+    this.logger.log({ user: identity.user, request_id: caller.requestId, ...what }, 'an API key was revoked');
+    return told;
   }
+
+  /** Why a key was not made. */
+  private async refuse({ identity }: Caller, user: string): Promise<never> {
+    const maker = identity.scope && (await this.rows.key(identity.keyId));
+    if (identity.scope && (!maker || maker.revokedMs !== null)) throw keyEnded(identity);
+    throw new CallfsError(
+      'INSUFFICIENT_STORAGE',
+      `${user} has ${KEYS_MAX} valid keys, as many as there may be. Revoke some that are not needed any more (GET /v1/keys lists them), and let keys expire.`,
+      { details: { user, max: KEYS_MAX } },
+    );
+  }
+}
+
+function noSuchKey(id: string): CallfsError {
+  return new CallfsError('KEY_NOT_FOUND', `There is no API key ${id} here. Keys of the configuration end by changing it.`);
+}
+
+/** For the audit. */
+function inWords({ id, keys, links }: EndedWithKey): string {
+  if (keys.length + links === 0) return id;
+  return `${id}, with ${links} links and ${keys.length} keys: ${keys.join(', ')}`;
 }
 
 function scopeOf({ path, verbs, expiresMs }: KeyRow): KeyScope {

@@ -32,13 +32,32 @@ export class LinkRows {
     return this.tables.nowMs();
   }
 
-  async insert(link: NewLink): Promise<void> {
-    const sql = `INSERT INTO link (id, token_hash, path, inode_id, content_id, user_name, filename, password, allow_cidrs,
-      max_uses, uses, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`;
-    const { id, tokenHash, path, inodeId, contentId, user, filename, password, maxUses, createdMs, expiresMs } = link;
+  /**
+   * Adds a link; whether it did. `isKeyIssued`: only while the key that it is made with is not revoked. Taking hold of that
+   * key's row makes whoever revokes it wait, and see the link.
+   */
+  async insert(link: NewLink, { isKeyIssued }: { isKeyIssued: boolean }): Promise<boolean> {
+    const { id, tokenHash, path, inodeId, contentId, user, keyId, filename, password, maxUses, createdMs, expiresMs } = link;
     const allowCidrs = link.allowCidrs.length === 0 ? null : link.allowCidrs.join(',');
-    const values = [id, tokenHash, path, inodeId, contentId, user, filename, password, allowCidrs, maxUses, createdMs, expiresMs];
-    await this.tables.write('link', sql, ...values);
+    const texts = [id, tokenHash, path, user, keyId, filename, password, allowCidrs];
+    const numbers = [inodeId, contentId, maxUses, createdMs, expiresMs];
+    const placeholders = [...texts.map(() => 'CAST(? AS TEXT)'), ...numbers.map(() => 'CAST(? AS BIGINT)'), '0'];
+    const insert = `INSERT INTO link (id, token_hash, path, user_name, key_id, filename, password, allow_cidrs, inode_id,
+      content_id, max_uses, created_ms, expires_ms, uses) SELECT ${placeholders.join(', ')}`;
+    const values = [...texts, ...numbers];
+    if (!isKeyIssued) {
+      await this.tables.write('link', insert, ...values);
+      return true;
+    }
+    const isValid = 'id = ? AND revoked_ms IS NULL';
+    const [, added = []] = await this.tables.transaction('link', [
+      { sql: `UPDATE api_key SET used_ms = used_ms WHERE ${isValid}`, parameters: [keyId] },
+      {
+        sql: `${insert} WHERE EXISTS (SELECT 1 FROM api_key WHERE ${isValid}) RETURNING id`,
+        parameters: [...values, keyId],
+      },
+    ]);
+    return added.length > 0;
   }
 
   /** And what time it is. */
@@ -133,6 +152,7 @@ interface LinkRow {
   inode_id: number;
   content_id: number;
   user_name: string;
+  key_id: string | null;
   filename: string;
   password: string | null;
   allow_cidrs: string | null;
@@ -143,7 +163,7 @@ interface LinkRow {
   revoked_ms: number | null;
 }
 
-const COLUMNS = `id, token_hash, path, inode_id, content_id, user_name, filename, password, allow_cidrs, max_uses, uses,
+const COLUMNS = `id, token_hash, path, inode_id, content_id, user_name, key_id, filename, password, allow_cidrs, max_uses, uses,
   created_ms, expires_ms, revoked_ms`;
 
 function linkOf(row: LinkRow): Link {
@@ -154,6 +174,7 @@ function linkOf(row: LinkRow): Link {
     inodeId: row.inode_id,
     contentId: row.content_id,
     user: row.user_name,
+    keyId: row.key_id,
     filename: row.filename,
     password: row.password,
     allowCidrs: row.allow_cidrs === null ? [] : row.allow_cidrs.split(','),

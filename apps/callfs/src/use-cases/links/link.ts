@@ -8,6 +8,8 @@ export interface Link {
   readonly contentId: number;
   /** Who made it, and whose permissions count. */
   readonly user: string;
+  /** The id of the key that it was made with. */
+  readonly keyId: string | null;
   readonly filename: string;
   /** As `hashPassword` made it. */
   readonly password: string | null;

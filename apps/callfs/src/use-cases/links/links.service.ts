@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { requireVerb, requireWithin } from '@callfs/auth';
+import { keyEnded, requireVerb, requireWithin } from '@callfs/auth';
 import { isSuperuser, VirtualPath } from '@callfs/core';
 import type { Caller } from '../caller';
 import { isADirectory } from '../existing-errors';
@@ -39,14 +39,16 @@ export class LinksService {
     @Inject(LINK_OBSERVER) private readonly observe: LinkObserver,
   ) {}
 
-  /** A link to the file that is at `path` now, which the caller may read. `IS_A_DIRECTORY`. */
+  /** A link to the file that is at `path` now, which the caller may read; it ends with the caller's key. `IS_A_DIRECTORY`. */
   async generate(caller: Caller, path: VirtualPath, request: LinkRequest): Promise<GeneratedLink> {
     caller.note?.({ operation: 'link.create', paths: [path.toString()] });
     requireVerb(caller.identity, ['share'], path);
     const { inode, path: canonical } = await this.files.open(caller, path, { follow: true, data: false });
     if (!inode.content) throw isADirectory(canonical);
     const createdMs = await this.rows.nowMs();
-    const binding = { path: canonical.toString(), expiresMs: createdMs + request.lifeMs };
+    const { user, keyId, scope } = caller.identity;
+    const keyExpiresMs = scope?.expiresMs ?? Number.POSITIVE_INFINITY;
+    const binding = { path: canonical.toString(), expiresMs: Math.min(createdMs + request.lifeMs, keyExpiresMs) };
     const token = this.tokens.make(binding);
     const link = {
       ...binding,
@@ -54,14 +56,15 @@ export class LinksService {
       tokenHash: this.tokens.hashOf(token),
       inodeId: inode.id,
       contentId: inode.content.id,
-      user: caller.identity.user,
+      user,
+      keyId,
       filename: request.filename ?? canonical.name,
       password: request.password === undefined ? null : await hashPassword(request.password),
       allowCidrs: request.allowCidrs,
       maxUses: request.maxUses,
       createdMs,
     };
-    await this.rows.insert(link);
+    if (!(await this.rows.insert(link, { isKeyIssued: scope !== undefined }))) throw keyEnded(caller.identity);
     this.observe.generated();
     return { link, token };
   }
