@@ -61,7 +61,12 @@ describe('a start that fails says in one line which key, why and what next, and 
     [
       'metadata that is no SQLite file',
       { CALLFS_METADATA_STORE_SQLITE_PATH: 'garbage.sqlite' },
-      /The metadata file .*garbage\.sqlite cannot be opened \(file is not a database\)\. Check metadata_store\.sqlite_path .+/,
+      /metadata_store\.sqlite_path: the file .*garbage\.sqlite is no SQLite database, or a damaged one\. Restore it from a backup, .+/,
+    ],
+    [
+      'a directory where the metadata file is to be',
+      { CALLFS_METADATA_STORE_SQLITE_PATH: 'one' },
+      /metadata_store\.sqlite_path: .*one is a directory\. Set metadata_store\.sqlite_path to a file\./,
     ],
     [
       "an address that is not this machine's",
@@ -88,6 +93,35 @@ describe('a start that fails says in one line which key, why and what next, and 
 
       expect(await start(env)).toEqual(
         failed(/The storage root .* cannot be used: the disk is full\. Free some space, or change backend\.localfs_root_path\./),
+      );
+    } finally {
+      disk.unmount();
+    }
+  });
+
+  it('metadata on a full disk', async () => {
+    const disk = SmallDisk.mount(100 * 1024);
+    try {
+      const env = { CALLFS_METADATA_STORE_SQLITE_PATH: join(disk.path, 'full.sqlite') };
+
+      expect(await start(env)).toEqual(
+        failed(
+          /metadata_store\.sqlite_path: the disk of .*full\.sqlite is full\. Free some space, or set metadata_store\.sqlite_path .+/,
+        ),
+      );
+    } finally {
+      disk.unmount();
+    }
+  });
+
+  it('metadata on a file system that is read-only', async () => {
+    const disk = SmallDisk.mount(1 << 20);
+    try {
+      disk.makeReadOnly();
+      const env = { CALLFS_METADATA_STORE_SQLITE_PATH: join(disk.path, 'read-only.sqlite') };
+
+      expect(await start(env)).toEqual(
+        failed(/metadata_store\.sqlite_path: .*read-only\.sqlite is on a file system that is read-only\. Set .+/),
       );
     } finally {
       disk.unmount();

@@ -68,9 +68,7 @@ export async function openSqliteData(path: string): Promise<SqliteData> {
 
 function openingError(error: unknown, path: string): CallfsError {
   if (CallfsError.is(error)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const message = `The metadata file ${path} cannot be opened (${reason}). Check metadata_store.sqlite_path and its permissions.`;
-  return new CallfsError('METADATA_UNAVAILABLE', message, { cause: error });
+  return new CallfsError('METADATA_UNAVAILABLE', `The metadata file ${path} cannot be opened`, { cause: error });
 }
 
 async function open(path: string): Promise<DataSource> {

@@ -82,7 +82,10 @@ function explainSqlite(path: string, causes: readonly NativeCause[], cause: unkn
     if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT')
       return fail(`the disk of ${path} is full`, `Free some space, or set ${key} to a file on another disk.`);
     if (/^SQLITE_IOERR/.test(code)) return fail(`the file ${path} cannot be read or written (${code})`, 'Check the disk.');
-    if (['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'EEXIST'].includes(code))
+    if (code === 'EISDIR') return fail(`${path} is a directory`, `Set ${key} to a file.`);
+    if (code === 'EROFS')
+      return fail(`${path} is on a file system that is read-only`, `Set ${key} to a file on another, or mount it to be written.`);
+    if (['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EEXIST'].includes(code))
       return fail(`the directory of ${path} cannot be used (${code})`, elsewhere);
   }
   return undefined;
