@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -105,4 +105,15 @@ describe('the launcher', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/not built.*npm ci.*npm run build/);
   });
+});
+
+it.each(['dump backup.ndjson', 'fsck --offline', 'gc --offline'])('%s where no node is: 1, and nothing is made', async (line) => {
+  await mkdir(join(directory.path, 'elsewhere'), { recursive: true });
+  const { code, stdout, stderr } = await runCli(line.split(' '), { cwd: join(directory.path, 'elsewhere') });
+  expect({ code, stdout, stderr }).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^callfs: there is no metadata at .*elsewhere\/callfs-data\/metadata\.sqlite\. Name .+\n$/),
+  });
+  expect(await readdir(join(directory.path, 'elsewhere'))).toEqual([]);
 });

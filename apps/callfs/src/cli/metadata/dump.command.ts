@@ -55,7 +55,7 @@ async function dumpToFile(file: string, options: ConfigOption): Promise<number> 
 }
 
 function dumpTo(sink: Sink, options: ConfigOption): Promise<number> {
-  return withMetadata(options, async ({ dataSource }) => {
+  return withMetadata(options, { make: false }, async ({ dataSource }) => {
     const { dumpMetadata } = await import('@callfs/metadata');
     let rows = 0;
     let chunk = '';

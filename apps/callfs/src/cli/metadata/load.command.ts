@@ -11,7 +11,7 @@ import { withMetadata } from './with-metadata';
 })
 export class LoadCommand extends CommandRunner {
   async run([file = '-']: string[], options: ConfigOption): Promise<void> {
-    const rows = await withMetadata(options, async ({ dataSource }) => {
+    const rows = await withMetadata(options, { make: true }, async ({ dataSource }) => {
       const { loadMetadata } = await import('@callfs/metadata');
       return loadMetadata(dataSource, linesOf(file === '-' ? process.stdin : createReadStream(file)));
     });

@@ -3,10 +3,19 @@ import { loadConfig } from '../../config/load-config';
 import { explainFailure } from '../../config/startup/explain-failure';
 import type { ConfigOption } from '../config-option';
 import { CommandFailure, EXIT } from '../exit-codes';
+import { expectMetadata } from './expect-metadata';
 
-/** Work on the tables of the store that the configuration names, while no server uses its SQLite file. */
-export async function withMetadata<T>({ config: file }: ConfigOption, work: (data: MetadataData) => Promise<T>): Promise<T> {
+/**
+ * Work on the tables of the store that the configuration names, while no server uses its SQLite file. Only with `make` may
+ * there be none yet.
+ */
+export async function withMetadata<T>(
+  { config: file }: ConfigOption,
+  { make }: { readonly make: boolean },
+  work: (data: MetadataData) => Promise<T>,
+): Promise<T> {
   const { config } = loadConfig({ file, cwd: process.cwd(), env: process.env, keepSecrets: false });
+  if (!make) expectMetadata(config);
   // Loaded only now: it brings the drivers.
   const { openMetadataData } = await import('../../composition/metadata-data.js');
   const data = await openMetadataData(config).catch((error: unknown) => {

@@ -2,6 +2,7 @@ import type { OfflineUpkeep } from '../../composition/offline-upkeep';
 import { loadConfig } from '../../config/load-config';
 import { explainFailure } from '../../config/startup/explain-failure';
 import type { ConfigOption } from '../config-option';
+import { expectMetadata } from '../metadata/expect-metadata';
 
 export const OFFLINE_OPTION = {
   flags: '--offline',
@@ -16,6 +17,7 @@ export async function* withOfflineNode<T>(
   work: (upkeep: OfflineUpkeep) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const { config } = loadConfig({ file, cwd: process.cwd(), env: process.env, keepSecrets: false });
+  expectMetadata(config);
   // Loaded only now: it brings the drivers.
   const { openOfflineUpkeep } = await import('../../composition/offline-upkeep.js');
   const upkeep = await openOfflineUpkeep(config).catch((error: unknown) => {
