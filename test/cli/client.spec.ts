@@ -311,6 +311,27 @@ describe('callfs mkdir, mv, cp and rm', () => {
     expect([(await root.get(`${base}/g`)).text, (await root.get(`${base}/u/f`)).text]).toEqual(['f', 'f']);
   });
 
+  it('two sources for one place are one too many, with --force as well: the first is kept, the second told of: 3', async () => {
+    for (const name of ['a', 'b', 'target', 'copies']) await must(root.mkdir(`${base}/${name}`));
+    for (const name of ['a', 'b']) {
+      await must(root.put(`${base}/${name}/x`, name));
+      await mkdir(here(`same-${name}`), { recursive: true });
+      await writeFile(here(`same-${name}/x`), name);
+    }
+    await mkdir(here('same-target'), { recursive: true });
+    const refused = { code: 3, stderr: expect.stringContaining('it would replace ') as string };
+
+    expect(await cli('put', 'same-a/x', 'same-b/x', `${base}/target/`)).toMatchObject(refused);
+    expect((await root.get(`${base}/target/x`)).text).toBe('a');
+    expect(await cli('get', `${base}/a/x`, `${base}/b/x`, 'same-target')).toMatchObject(refused);
+    expect(await readFile(here('same-target/x'), 'utf8')).toBe('a');
+    expect(await cli('cp', '-f', `${base}/a/x`, `${base}/b/x`, `${base}/copies`)).toMatchObject(refused);
+    expect((await root.get(`${base}/copies/x`)).text).toBe('a');
+    expect(await cli('mv', '-f', `${base}/a/x`, `${base}/b/x`, `${base}/target`)).toMatchObject(refused);
+    expect((await root.get(`${base}/target/x`)).text).toBe('a');
+    expect((await root.get(`${base}/b/x`)).text).toBe('b');
+  });
+
   it('rm removes, trees with -r, and with -f does not mind what is missing', async () => {
     await must(root.put(`${base}/t/f`, 'f'));
     expect(await cli('rm', `${base}/t`)).toMatchObject({ code: 1, stderr: expect.stringContaining('not empty') });

@@ -5,6 +5,7 @@ import { CommandFailure, EXIT } from '../exit-codes';
 import { SERVER_HELP } from './client-command';
 import type { FileClient } from './file-client';
 import { Progress } from './progress';
+import { Places } from './places';
 import { remotePath } from './remote-path';
 import { Tally } from './tally';
 import { jobsOf, transfer } from './transfer';
@@ -19,12 +20,14 @@ export class GetCommand extends TransferCommand {
     const sinkOptions = { preserve: options.preserve === true, owners: false, create: options.clobber === false };
     const progress = new Progress(process.stderr, await totalOf(client, sources));
     const tally = new Tally(() => progress.clear());
+    const places = new Places();
     for (const source of sources) {
       await tally.guard(source, async () => {
         const from = remotePath(source);
         if ((await client.stat(from)).type === 'directory' && !options.recursive)
           throw new CommandFailure('it is a directory; --recursive downloads what is in it.', EXIT.failed);
         const place = await placeFor(destination, from.name, sources.length > 1);
+        places.take(place, source);
         await transfer(new RemoteSource(client, from), new LocalSink(place, sinkOptions), {
           root: from.toString(),
           jobs: jobsOf(options.jobs),

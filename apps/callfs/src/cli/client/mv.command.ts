@@ -2,6 +2,7 @@ import { Command, Help, Option } from 'nest-commander';
 import type { ConfigOption } from '../config-option';
 import { ClientCommand, SERVER_HELP } from './client-command';
 import type { FileClient } from './file-client';
+import { Places } from './places';
 import { placeFor, remotePath } from './remote-path';
 import { Tally } from './tally';
 
@@ -17,10 +18,12 @@ export class MvCommand extends ClientCommand<MvOptions> {
     const sources = paths.slice(0, -1);
     const destination = paths.at(-1) ?? '';
     const tally = new Tally();
+    const places = new Places();
     for (const source of sources) {
       await tally.attempt(source, async () => {
         const from = remotePath(source);
         const to = await placeFor(client, remotePath(destination), from.name, sources.length > 1);
+        places.take(to.toString(), source);
         await client.move(from, to, { overwrite: force });
       });
     }

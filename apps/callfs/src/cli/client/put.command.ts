@@ -7,6 +7,7 @@ import type { FileClient } from './file-client';
 import { jobsOf, transfer } from './transfer';
 import { TransferCommand, type TransferOptions } from './transfer-command';
 import { Progress } from './progress';
+import { Places } from './places';
 import { placeFor, remotePath } from './remote-path';
 import { Tally } from './tally';
 import { LocalSource } from './tree/local-source';
@@ -23,6 +24,7 @@ export class PutCommand extends TransferCommand {
     const sinkOptions = { preserve: options.preserve === true, owners: false, create: options.clobber === false };
     const progress = new Progress(process.stderr, await totalOf(sources));
     const tally = new Tally(() => progress.clear());
+    const places = new Places();
     for (const source of sources) {
       await tally.guard(source, async () => {
         if (source === '-') {
@@ -32,7 +34,9 @@ export class PutCommand extends TransferCommand {
         }
         if ((await stat(source)).isDirectory() && !options.recursive)
           throw new CommandFailure('it is a directory; --recursive uploads what is in it.', EXIT.failed);
-        const place = await placeFor(client, to, nameOf(source), sources.length > 1);
+        const name = nameOf(source);
+        const place = await placeFor(client, to, name, sources.length > 1);
+        if (name !== '') places.take(place.toString(), source);
         await transfer(new LocalSource(source), new RemoteSink(client, place, sinkOptions), {
           root: source,
           jobs: jobsOf(options.jobs),
