@@ -1,15 +1,19 @@
 import { CallfsError, type ByteRange, type Content, type Replica } from '@callfs/core';
-import type { BlobBody, ReadOptions, StorageProviders } from '@callfs/storage';
+import { damageIn, type BlobBody, type ReadOptions, type StorageProviders } from '@callfs/storage';
 import type { FetchedContents } from './fetched-contents';
+import type { SuspectBlobs } from './suspect-blobs';
 
 /**
  * Reads a content from whichever of its blobs answers: one that this node has, then one that all share, then those of other
- * nodes, of those the ones last that are not thought to answer. One that fails before its first byte is passed over for the next; after that the transfer breaks.
+ * nodes, of those the ones last that are not thought to answer. One that fails before its first byte is passed over for the next.
+ * One that this node reads itself, block by block verified, and that fails later, is continued from the next; a transfer from
+ * another node breaks. What is wrong with a blob of this node's is reported.
  */
 export class ReplicaReader {
   constructor(
     private readonly providers: StorageProviders,
     private readonly fetched: FetchedContents,
+    private readonly suspects: SuspectBlobs,
   ) {}
 
   /** `BACKEND_UNAVAILABLE` or `PEER_UNAVAILABLE` when no blob can be read. */
@@ -21,18 +25,52 @@ export class ReplicaReader {
     const isFetched = this.distance(first) > 0 && options.range === undefined && this.fetched.concern(content);
     // By far the most common case: nobody else has it, and nobody is in between.
     if (others.length === 0 && this.providers.isAtHand(first) && !isFetched) return this.open(first, options).catch(notMissing);
+    if (!isFetched) return this.beginAny(content, [first, ...others], options);
     let failure: unknown;
     for (const replica of [first, ...others]) {
       try {
-        const expecting = { ...options, expected: content };
-        if (!isFetched) return await this.begin(replica, expecting);
-        return inOnePiece(await this.fetched.take(content, await this.open(replica, expecting)));
+        return inOnePiece(await this.fetched.take(content, await this.open(replica, { ...options, expected: content })));
       } catch (error) {
         if (options.signal?.aborted) throw error;
         failure ??= error;
       }
     }
     return notMissing(failure);
+  }
+
+  /** With the first bytes in hand, of the first of these blobs that has them. */
+  private async beginAny(content: Content, replicas: readonly Replica[], options: ReadOptions): Promise<BlobBody> {
+    let failure: unknown;
+    for (const [index, replica] of replicas.entries()) {
+      try {
+        const body = await this.open(replica, { ...options, expected: content });
+        const chunks = body[Symbol.asyncIterator]();
+        const first = await chunks.next();
+        const left = replicas.slice(index + 1);
+        if (left.length === 0 || !this.providers.isAtHand(replica)) return new BegunBody(chunks, first);
+        return new BegunBody(chunks, first, (sent, error) => {
+          this.report(content, replica, error);
+          return this.continueAfter(content, left, options, sent);
+        });
+      } catch (error) {
+        if (options.signal?.aborted) throw error;
+        this.report(content, replica, error);
+        failure ??= error;
+      }
+    }
+    return notMissing(failure);
+  }
+
+  /** What is left of a content, or of a part of it, after so many bytes. */
+  private continueAfter(content: Content, replicas: readonly Replica[], options: ReadOptions, sent: number): Promise<BlobBody> {
+    const { offset, length } = options.range ?? { offset: 0, length: content.size };
+    return this.beginAny(content, replicas, { ...options, range: { offset: offset + sent, length: length - sent } });
+  }
+
+  private report(content: Content, replica: Replica, error: unknown): void {
+    const isOwn = replica.instanceId !== '' && this.providers.isAtHand(replica);
+    if (isOwn && (CallfsError.is(error, 'FILE_NOT_FOUND') || damageIn(error) !== undefined))
+      this.suspects.report(content, replica);
   }
 
   /** The same out of memory, in this turn; `undefined` when it is not there. */
@@ -61,14 +99,6 @@ export class ReplicaReader {
   private open({ backend, instanceId, key }: Replica, options: ReadOptions): Promise<BlobBody> {
     return Promise.resolve(this.providers.at({ backend, instanceId })).then((provider) => provider.read(key, options));
   }
-
-  /** With the first bytes in hand. */
-  private async begin(replica: Replica, options: ReadOptions): Promise<BlobBody> {
-    const body = await this.open(replica, options);
-    const chunks = body[Symbol.asyncIterator]();
-    const first = await chunks.next();
-    return new BegunBody(chunks, first);
-  }
 }
 
 /** The file is there; its blob is not: no reader may take that for a file that was removed. */
@@ -83,26 +113,44 @@ async function* inOnePiece(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
 }
 
-/** A body whose first chunk was taken already. */
+/** A body whose first chunk was taken already, and which another may continue where it fails. */
 class BegunBody implements AsyncIterableIterator<Buffer> {
+  private sent = 0;
+
   constructor(
-    private readonly chunks: AsyncIterator<Buffer>,
+    private chunks: AsyncIterator<Buffer>,
     private first: IteratorResult<Buffer> | undefined,
+    private continued?: (sent: number, error: unknown) => Promise<BlobBody>,
   ) {}
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  next(): Promise<IteratorResult<Buffer>> {
-    const { first } = this;
-    if (!first) return this.chunks.next();
-    this.first = undefined;
-    return Promise.resolve(first);
+  async next(): Promise<IteratorResult<Buffer>> {
+    const next = await this.take();
+    if (!next.done) this.sent += next.value.length;
+    return next;
   }
 
   async return(): Promise<IteratorResult<Buffer>> {
     await this.chunks.return?.();
     return { done: true, value: undefined };
+  }
+
+  private async take(): Promise<IteratorResult<Buffer>> {
+    const { first } = this;
+    this.first = undefined;
+    if (first) return first;
+    try {
+      return await this.chunks.next();
+    } catch (error) {
+      const { continued } = this;
+      this.continued = undefined;
+      if (!continued) throw error;
+      const body = await continued(this.sent, error);
+      this.chunks = body[Symbol.asyncIterator]();
+      return this.chunks.next();
+    }
   }
 }

@@ -28,6 +28,7 @@ import { ContentSpreader } from './replication/content-spreader';
 import { Healer } from './replication/healer';
 import { ReplicaPlaces } from './replication/replica-places';
 import { REPLICATION_OBSERVER, type ReplicationObserver } from './replication/replication-observer';
+import { SuspectBlobs } from './suspect-blobs';
 import { SymlinksService } from './symlinks.service';
 
 const services = [
@@ -51,11 +52,12 @@ type RelocationParts = ConstructorParameters<typeof RelocationsService> extends 
     CommitRunner,
     NewNamePlanner,
     PathResolver,
+    SuspectBlobs,
     {
       provide: ReplicaReader,
-      inject: [StorageProviders, CALLFS_CONFIG],
-      useFactory: (providers: StorageProviders, { storage }: CallfsConfig) =>
-        new ReplicaReader(providers, new FetchedContents(storage.blockCacheBytes)),
+      inject: [StorageProviders, CALLFS_CONFIG, SuspectBlobs],
+      useFactory: (providers: StorageProviders, { storage }: CallfsConfig, suspects: SuspectBlobs) =>
+        new ReplicaReader(providers, new FetchedContents(storage.blockCacheBytes), suspects),
     },
     {
       provide: ContentCopier,
@@ -133,6 +135,6 @@ type RelocationParts = ConstructorParameters<typeof RelocationsService> extends 
         new Recovery(store, providers, instanceDiscovery.instanceId),
     },
   ],
-  exports: [...services, RelocationsService, Collector, ContentCopier, ContentStager],
+  exports: [...services, RelocationsService, Collector, ContentCopier, ContentStager, SuspectBlobs],
 })
 export class UseCasesModule {}

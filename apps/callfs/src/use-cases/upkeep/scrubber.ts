@@ -2,6 +2,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { CallfsError, type Content, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
+import type { SuspectBlobs } from '../suspect-blobs';
 import type { BlobAudit, BlobFinding } from './blob-audit';
 import type { BlobRepair } from './blob-repair';
 import { ByteRate } from './byte-rate';
@@ -14,6 +15,8 @@ const FIRST_AFTER_MS = 10 * 60_000;
 /** From the end of a pass to the next. */
 const REST_MS = 24 * 3600_000;
 const LOOK_MS = 60_000;
+/** Blobs that readers complain of, and that wait to be looked at. */
+const SUSPECTS_MAX = 1000;
 
 export interface ScrubStatus {
   readonly backend: string;
@@ -47,7 +50,7 @@ class Interrupted extends Error {}
  * Reads this node's blobs from the first to the last, slowly, day by day, and compares them with what was committed, so
  * that rot is found while there is another copy or a backup to mend it from. A damaged blob is replaced from another of
  * the same content; without one it is reported and kept. Where it is survives a restart. Shared backends check their
- * own media and are left out.
+ * own media and are left out. What a reader found wrong and did without is looked at when it is told.
  */
 @Injectable()
 export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -58,6 +61,9 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
   private timer: NodeJS.Timeout | undefined;
   private pass: Promise<void> | undefined;
   private stopped = false;
+  private readonly stopping = new AbortController();
+  private readonly suspected = new Set<string>();
+  private looking: Promise<void> = Promise.resolve();
   /** Somebody waits for the result: from the start, and as fast as it goes. */
   private urgent = false;
 
@@ -69,11 +75,13 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
     private readonly instanceId: string,
     private readonly rateBytes: number,
     private readonly observe: UpkeepObserver,
+    private readonly suspects: SuspectBlobs,
   ) {
     this.states = new ScrubStates(store);
   }
 
   onApplicationBootstrap(): void {
+    this.suspects.tell((content, replica) => this.suspect(content, replica));
     this.schedule(0);
   }
 
@@ -81,7 +89,8 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
     this.stopped = true;
     clearTimeout(this.timer);
     this.interrupt.abort(new Interrupted('the node stops'));
-    await this.pass;
+    this.stopping.abort(new Interrupted('the node stops'));
+    await Promise.all([this.pass, this.looking]);
   }
 
   async status(): Promise<ScrubStatus[]> {
@@ -110,6 +119,21 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
     } finally {
       this.listeners.delete(listen);
     }
+  }
+
+  /** One after the other; a reader that comes meanwhile has said nothing new. */
+  private suspect(content: Content, replica: Replica): void {
+    const { key } = replica;
+    if (this.suspected.has(key) || this.suspected.size >= SUSPECTS_MAX) return;
+    this.suspected.add(key);
+    this.looking = this.looking
+      .then(() => this.check(content, replica, undefined, this.stopping.signal))
+      .catch((error: unknown) => {
+        if (error instanceof Interrupted) return;
+        if (!CallfsError.is(error)) throw error;
+        this.logger.warn({ err: error }, 'a blob that a reader complained of could not be looked at; the next pass does');
+      })
+      .then(() => void this.suspected.delete(key));
   }
 
   private begin(): void {

@@ -4,6 +4,7 @@ import { StorageProviders } from '@callfs/storage';
 import type { CallfsConfig } from '../../config/config';
 import { CALLFS_CONFIG } from '../../config/config.module';
 import { Collector } from '../collector';
+import { SuspectBlobs } from '../suspect-blobs';
 import { UseCasesModule } from '../use-cases.module';
 import { BlobAudit } from './blob-audit';
 import { BlobRepair } from './blob-repair';
@@ -68,15 +69,16 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
     },
     {
       provide: Scrubber,
-      inject: [...engines, BlobAudit, BlobRepair, CALLFS_CONFIG, UPKEEP_OBSERVER],
+      inject: [...engines, BlobAudit, BlobRepair, CALLFS_CONFIG, UPKEEP_OBSERVER, SuspectBlobs],
       useFactory: (
         store: MetadataStore,
         providers: StorageProviders,
         audit: BlobAudit,
         repair: BlobRepair,
-        { instanceDiscovery, storage }: CallfsConfig,
+        { instanceDiscovery: { instanceId }, storage: { scrubRateBytes } }: CallfsConfig,
         observe: UpkeepObserver,
-      ) => new Scrubber(store, providers, audit, repair, instanceDiscovery.instanceId, storage.scrubRateBytes, observe),
+        suspects: SuspectBlobs,
+      ) => new Scrubber(store, providers, audit, repair, instanceId, scrubRateBytes, observe, suspects),
     },
   ],
   exports: [FsckService, GarbageService, ScrubReport],
