@@ -1,5 +1,5 @@
 import { copyFile, mkdir, rm, stat, truncate, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../cli/run-cli';
 import { TestCluster } from '../support/cluster';
@@ -50,6 +50,19 @@ it('asks every node: whichever is asked, all blobs are looked at', async () => {
     });
   expect(await fsck()).toEqual({ code: 0, stdout: `nothing is wrong; ${SOUND} blobs were looked at\n`, stderr: '' });
   expect(await summary(root(), 'GET', `${FSCK}?scope=node`)).toMatchObject({ blobs: 1, elsewhere: SOUND - 1 });
+});
+
+it('P9: a blob of another node that lies here as well stays that node’s', async () => {
+  const content = patternBytes(6, SIZE);
+  const [theirs = ''] = await putOn(cluster, '/theirs', content, 2);
+  const here = join(cluster.node(3).dataDir, relative(cluster.node(2).dataDir, theirs));
+  await copyFile(theirs, here);
+  const finding = { kind: 'blob_of_another_node', instance_id: 'node-3', key: basename(theirs), state: 'kept' };
+  expect(await findings(root(), 'POST', FSCK)).toMatchObject([finding]);
+  const answer = await must(root(3).get('/theirs'));
+  expect([sha256(answer.body), answer.header('x-callfs-instance-id')]).toEqual([sha256(content), 'node-2']);
+  await rm(here);
+  await must(root().delete('/theirs'));
 });
 
 describe('C6 what is wrong on any node', () => {

@@ -3,11 +3,13 @@ import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { useServer } from '../support/use-server';
 import { storedFiles } from '../support/storage-root';
-import { summary } from './events';
+import { findings, summary } from './events';
 
 const server = useServer({ config: { storage: { orphan_grace: '1s', collect_grace: '0s' } } });
+const RENAMED = { CALLFS_INSTANCE_DISCOVERY_INSTANCE_ID: 'renamed' };
+const FSCK = '/v1/admin/fsck';
 
-it('P1, P9: under another name a node says whose blobs it has, and neither its start nor its sweep, gc or fsck removes one', async () => {
+it('P1, P9: under another name a node says whose blobs it has, and neither its start nor its sweep or gc removes one; fsck --repair makes them its own', async () => {
   const [settled, unsettled] = [patternBytes(1, 300_000), patternBytes(2, 300_000)];
   await must(server.client().put('/settled', settled));
   await server.restart({ CALLFS_DEBUG_PAUSE_AT: 'committed' });
@@ -19,13 +21,23 @@ it('P1, P9: under another name a node says whose blobs it has, and neither its s
   const before = await storedFiles(server.dataDir);
   expect(before.blobs).toHaveLength(2);
 
-  await server.start({ CALLFS_INSTANCE_DISCOVERY_INSTANCE_ID: 'renamed' });
+  await server.start(RENAMED);
   await server.waitFor(/2 blobs in localfs are those of the node \\"callfs-test\\"/, said);
-  expect(await summary(server.client(), 'POST', '/v1/admin/gc')).toMatchObject({ blobs: 0 });
-  await summary(server.client(), 'POST', '/v1/admin/fsck');
-  expect((await storedFiles(server.dataDir)).blobs).toEqual(before.blobs);
+  const client = server.client();
+  expect(await summary(client, 'POST', '/v1/admin/gc')).toMatchObject({ blobs: 0 });
+  expect((await client.get('/settled')).status).toBe(502);
 
-  await server.restart();
-  expect(sha256((await must(server.client().get('/settled'))).body)).toBe(sha256(settled));
-  expect(sha256((await must(server.client().get('/unsettled'))).body)).toBe(sha256(unsettled));
+  const finding = { kind: 'blob_of_another_node', instance_id: 'renamed', bytes: 300_000 };
+  const told = (state: string) => [1, 2].map(() => ({ ...finding, state }));
+  expect(await findings(client, 'GET', FSCK)).toMatchObject(told('found'));
+  expect(await findings(client, 'POST', FSCK)).toMatchObject(told('repaired'));
+  expect(await findings(client, 'GET', `${FSCK}?verify_content=true`)).toEqual([]);
+  expect((await storedFiles(server.dataDir)).blobs).toEqual(before.blobs);
+  for (const [path, content] of [
+    ['/settled', settled],
+    ['/unsettled', unsettled],
+  ] as const) {
+    const answer = await must(client.get(path));
+    expect([sha256(answer.body), answer.header('x-callfs-instance-id')]).toEqual([sha256(content), 'renamed']);
+  }
 });

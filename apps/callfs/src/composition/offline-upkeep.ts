@@ -2,6 +2,7 @@ import type { CallfsConfig } from '../config/config';
 import { Metrics } from '../metrics/catalogue';
 import { Collector } from '../use-cases/collector';
 import { Recovery } from '../use-cases/recovery';
+import { BlobAdoption } from '../use-cases/upkeep/blob-adoption';
 import { BlobAudit } from '../use-cases/upkeep/blob-audit';
 import { BlobRepair } from '../use-cases/upkeep/blob-repair';
 import { FsckService } from '../use-cases/upkeep/fsck.service';
@@ -27,7 +28,8 @@ export async function openOfflineUpkeep(config: CallfsConfig): Promise<OfflineUp
   });
   const collector = new Collector(store, providers, instanceId);
   const search = new OrphanSearch(store, instanceId, config.storage.orphanGraceMs);
-  const repair = new BlobRepair(store, providers);
+  const audit = new BlobAudit(store, providers);
+  const [repair, adoption] = [new BlobRepair(store, providers), new BlobAdoption(store, providers, audit)];
   const close = async () => {
     await collector.beforeApplicationShutdown();
     await providers.close();
@@ -41,7 +43,7 @@ export async function openOfflineUpkeep(config: CallfsConfig): Promise<OfflineUp
   }
   return {
     garbage: new GarbageService(store, providers, search, collector),
-    fsck: new FsckService(store, providers, new BlobAudit(store, providers), repair, search, collector, instanceId),
+    fsck: new FsckService(store, providers, audit, repair, adoption, search, collector, instanceId),
     close,
   };
 }

@@ -34,18 +34,30 @@ export class BlobAudit {
 
   /** Whether the blob is, byte for byte, what was committed. */
   read(content: Content, replica: Replica, pace: Pace): Promise<BlobFinding | undefined> {
-    return this.judge(content, replica, async () => {
-      const provider = this.providers.get(replica.backend);
-      const { size } = await provider.stat(replica.key);
-      if (size !== content.size) return sizeDiffers(content, size);
-      const hash = createHash('sha256');
-      for await (const chunk of await provider.read(replica.key)) {
-        hash.update(chunk);
-        await pace(chunk.length);
-      }
-      if (hash.digest('hex') === content.sha256) return undefined;
-      return { problem: 'damaged', detail: 'its SHA-256 is not the one that was committed' };
-    });
+    return this.judge(content, replica, () => this.compare(content, replica, pace));
+  }
+
+  /** Whether a blob here, be it the content's or not, is byte for byte what was committed. */
+  async isSound(content: Content, blob: Replica): Promise<boolean> {
+    const problem = await this.compare(content, blob, () => Promise.resolve()).catch(problemOf);
+    return problem === undefined;
+  }
+
+  private async compare(
+    { size: expected, sha256 }: Content,
+    { backend, key }: Replica,
+    pace: Pace,
+  ): Promise<Pick<BlobFinding, 'problem' | 'detail'> | undefined> {
+    const provider = this.providers.get(backend);
+    const { size } = await provider.stat(key);
+    if (size !== expected) return sizeDiffers({ size: expected }, size);
+    const hash = createHash('sha256');
+    for await (const chunk of await provider.read(key)) {
+      hash.update(chunk);
+      await pace(chunk.length);
+    }
+    if (hash.digest('hex') === sha256) return undefined;
+    return { problem: 'damaged', detail: 'its SHA-256 is not the one that was committed' };
   }
 
   private async judge(
@@ -66,7 +78,7 @@ export class BlobAudit {
   }
 }
 
-function sizeDiffers({ size }: Content, found: number): Pick<BlobFinding, 'problem' | 'detail'> {
+function sizeDiffers({ size }: Pick<Content, 'size'>, found: number): Pick<BlobFinding, 'problem' | 'detail'> {
   return { problem: 'wrong_size', detail: `it has ${found} bytes instead of ${size}` };
 }
 

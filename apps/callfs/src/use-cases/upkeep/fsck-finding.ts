@@ -1,7 +1,7 @@
 import type { FaultKind, MetadataFault } from '@callfs/metadata';
 import { FAULT_KINDS } from '@callfs/metadata';
 import type { BlobFinding, BlobProblem } from './blob-audit';
-import type { Orphan } from './orphan-search';
+import type { Orphan, Stranger } from './orphan-search';
 
 /** `found`: told, nothing done; `repaired`; `kept`: it cannot be put right here without losing something. */
 export type FindingState = 'found' | 'repaired' | 'kept';
@@ -9,7 +9,7 @@ export type FindingState = 'found' | 'repaired' | 'kept';
 /** One thing that is wrong. */
 export interface FsckFinding extends Omit<MetadataFault, 'kind'> {
   readonly event: 'finding';
-  readonly kind: FaultKind | `blob_${BlobProblem}` | 'blob_unreferenced';
+  readonly kind: FaultKind | `blob_${BlobProblem}` | 'blob_unreferenced' | 'blob_of_another_node';
   readonly message: string;
   readonly state: FindingState;
   /** Files that are concerned, as far as they were looked for. */
@@ -33,4 +33,9 @@ export function orphanFinding({ replica, size }: Orphan, state: FindingState): F
   const { backend, instanceId, key } = replica;
   const place = { backend, instance_id: instanceId, key, bytes: size };
   return { event: 'finding', kind: 'blob_unreferenced', message: 'a blob belongs to nothing', state, ...place };
+}
+
+export function strangerFinding(stranger: Stranger, state: FindingState): FsckFinding {
+  const message = `a blob of the node "${stranger.owner}" is here: this node, or its disk, had that name`;
+  return { ...orphanFinding(stranger, state), kind: 'blob_of_another_node', message };
 }

@@ -3,9 +3,10 @@ import { CallfsError, type Content, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 import { Collector } from '../collector';
+import type { BlobAdoption } from './blob-adoption';
 import type { BlobAudit, BlobFinding } from './blob-audit';
 import type { BlobRepair } from './blob-repair';
-import { faultFinding, findingOf, orphanFinding, type FsckFinding } from './fsck-finding';
+import { faultFinding, findingOf, orphanFinding, strangerFinding, type FsckFinding } from './fsck-finding';
 import type { OrphanSearch } from './orphan-search';
 import type { OtherNodes } from './other-nodes';
 import { together } from './together';
@@ -73,6 +74,7 @@ export class FsckService {
     private readonly providers: StorageProviders,
     private readonly audit: BlobAudit,
     private readonly mending: BlobRepair,
+    private readonly adoption: BlobAdoption,
     private readonly search: OrphanSearch,
     private readonly collector: Collector,
     private readonly instanceId: string,
@@ -191,11 +193,15 @@ export class FsckService {
   }
 
   private async *checkOrphans(backend: string, { repair }: FsckOptions): AsyncGenerator<FsckEvent> {
-    for await (const { orphans } of this.search.search(this.providers.get(backend))) {
+    for await (const { orphans, strangers } of this.search.search(this.providers.get(backend))) {
       const condemned = repair && orphans.length > 0 ? await this.store.condemn(orphans.map(({ replica }) => replica)) : [];
       const keys = new Set(condemned.map(({ key }) => key));
       for (const orphan of orphans)
         if (!repair || keys.has(orphan.replica.key)) yield orphanFinding(orphan, repair ? 'repaired' : 'found');
+      for (const stranger of strangers) {
+        const state = !repair ? 'found' : (await this.adoption.adopt(stranger)) ? 'repaired' : 'kept';
+        yield strangerFinding(stranger, state);
+      }
     }
   }
 

@@ -58,31 +58,43 @@ export class OrphanSearch {
     // What is on this node's disk has its times by this node's clock; of what all share none of them may be right.
     const now = provider.isShared ? await this.store.tables.nowMs() : Date.now();
     const before = now - this.graceMs;
-    const old = batch.filter(({ modifiedMs, isUnsettled }) => modifiedMs < before && !isUnsettled);
-    if (old.length === 0) return { seen: batch.length, known: 0, orphans: [], strangers: [] };
+    const settled = batch.filter(({ isUnsettled }) => !isUnsettled);
     const place = this.placeOf(provider);
-    const keys = old.map(({ key }) => key);
-    const known = await this.store.knownKeys(place.backend, place.instanceId, keys);
-    const unknown: Orphan[] = [];
-    for (const { key, size } of old)
-      if (!known.has(key) && (await isThere(provider, key))) unknown.push({ replica: { ...place, key }, size });
+    const known = await this.knownOf(place, settled);
+    const unknown = settled.filter(({ key }) => !known.has(key));
     const owners = await this.ownersOf(place.backend, unknown);
-    const orphans = unknown.filter(({ replica }) => !owners.has(replica.key));
-    const strangers = unknown.flatMap((blob) => {
-      const owner = owners.get(blob.replica.key);
-      return owner === undefined ? [] : [{ ...blob, owner }];
-    });
-    return { seen: batch.length, known: known.size, orphans, strangers };
+    const orphans: Orphan[] = [];
+    const strangers: Stranger[] = [];
+    for (const { key, size, modifiedMs } of unknown) {
+      const owner = owners.get(key);
+      // Its commit came in between.
+      if (owner === place.instanceId) continue;
+      const blob = { replica: { ...place, key }, size };
+      // Whose it is says that it is not on its way, however young it is.
+      if (owner !== undefined) strangers.push({ ...blob, owner });
+      else if (modifiedMs < before && (await isThere(provider, key))) orphans.push(blob);
+    }
+    const old = settled.filter(({ key, modifiedMs }) => modifiedMs < before && known.has(key));
+    return { seen: batch.length, known: old.length, orphans, strangers };
   }
 
-  private async ownersOf(backend: string, blobs: readonly Orphan[]): Promise<ReadonlyMap<StorageKey, string>> {
-    if (blobs.length === 0) return new Map();
-    const held = await this.store.heldKeys(
-      backend,
-      blobs.map(({ replica }) => replica.key),
-    );
+  private async knownOf(
+    { backend, instanceId }: { backend: string; instanceId: string },
+    objects: readonly ListedObject[],
+  ): Promise<ReadonlySet<StorageKey>> {
+    if (objects.length === 0) return new Set();
+    return this.store.knownKeys(backend, instanceId, keysOf(objects));
+  }
+
+  private async ownersOf(backend: string, objects: readonly ListedObject[]): Promise<ReadonlyMap<StorageKey, string>> {
+    if (objects.length === 0) return new Map();
+    const held = await this.store.heldKeys(backend, keysOf(objects));
     return new Map(held.map(({ key, instanceId }) => [key, instanceId]));
   }
+}
+
+function keysOf(objects: readonly ListedObject[]): StorageKey[] {
+  return objects.map(({ key }) => key);
 }
 
 /** What was listed may have been collected before it was asked for. */

@@ -111,7 +111,7 @@ export class OrphanSweep extends BackgroundWork {
     this.logger.error(
       { blobs, node: owner },
       `${blobs} blobs in ${name} are those of the node "${owner}": their files cannot be read while this node has another name. ` +
-        `Set instance_discovery.instance_id to "${owner}" again. They stay where they are.`,
+        `Set instance_discovery.instance_id to "${owner}" again, or have "callfs fsck --repair" give them to this node.`,
     );
   }
 

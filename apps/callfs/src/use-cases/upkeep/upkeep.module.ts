@@ -6,6 +6,7 @@ import { CALLFS_CONFIG } from '../../config/config.module';
 import { Collector } from '../collector';
 import { SuspectBlobs } from '../suspect-blobs';
 import { UseCasesModule } from '../use-cases.module';
+import { BlobAdoption } from './blob-adoption';
 import { BlobAudit } from './blob-audit';
 import { BlobRepair } from './blob-repair';
 import { FsckService } from './fsck.service';
@@ -24,6 +25,11 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
   imports: [UseCasesModule],
   providers: [
     { provide: BlobAudit, inject: engines, useFactory: (...args: [MetadataStore, StorageProviders]) => new BlobAudit(...args) },
+    {
+      provide: BlobAdoption,
+      inject: [...engines, BlobAudit],
+      useFactory: (...parts: ConstructorParameters<typeof BlobAdoption>) => new BlobAdoption(...parts),
+    },
     { provide: BlobRepair, inject: engines, useFactory: (...args: [MetadataStore, StorageProviders]) => new BlobRepair(...args) },
     {
       provide: OrphanSearch,
@@ -50,17 +56,18 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
     },
     {
       provide: FsckService,
-      inject: [...engines, BlobAudit, BlobRepair, OrphanSearch, Collector, CALLFS_CONFIG, OTHER_NODES],
+      inject: [...engines, BlobAudit, BlobRepair, BlobAdoption, OrphanSearch, Collector, CALLFS_CONFIG, OTHER_NODES],
       useFactory: (
         store: MetadataStore,
         providers: StorageProviders,
         audit: BlobAudit,
         repair: BlobRepair,
+        adoption: BlobAdoption,
         search: OrphanSearch,
         collector: Collector,
-        { instanceDiscovery }: CallfsConfig,
+        { instanceDiscovery: { instanceId } }: CallfsConfig,
         others: OtherNodes,
-      ) => new FsckService(store, providers, audit, repair, search, collector, instanceDiscovery.instanceId, others),
+      ) => new FsckService(store, providers, audit, repair, adoption, search, collector, instanceId, others),
     },
     {
       provide: ScrubReport,
