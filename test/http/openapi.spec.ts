@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from '../../apps/callfs/src/app.module';
@@ -42,6 +43,27 @@ it('has every route there is and no other', async () => {
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(documented.sort()).toEqual([...registeredRoutes(), 'GET /docs', 'GET /docs-json'].sort());
+});
+
+it('is prepared once: compressed for whoever takes that, and 304 for whoever has it', async () => {
+  const told = async (headers: Record<string, string>, method = 'GET') => {
+    const answer = await ask(shell, method, '/docs-json', headers);
+    const of = (name: string) => answer.headers.get(name) ?? '';
+    return { status: answer.status, body: answer.body, etag: of('etag'), of };
+  };
+  const plain = await told({});
+  expect([plain.of('content-type'), plain.of('content-encoding')]).toEqual(['application/json', '']);
+  const packed = await told({ 'Accept-Encoding': 'gzip, br' });
+  expect(['content-encoding', 'vary', 'cache-control'].map(packed.of)).toEqual(['gzip', 'Accept-Encoding', 'no-cache']);
+  expect(gunzipSync(packed.body).equals(plain.body)).toBe(true);
+  expect(packed.body.length).toBeLessThan(plain.body.length / 5);
+  expect(packed.etag).not.toBe(plain.etag);
+  for (const { etag, of } of [plain, packed]) {
+    const again = await told({ 'If-None-Match': `"other", W/${etag}`, 'Accept-Encoding': of('content-encoding') });
+    expect([again.status, again.body.length, again.etag]).toEqual([304, 0, etag]);
+  }
+  const head = await told({}, 'HEAD');
+  expect([head.status, head.of('content-length'), head.etag]).toEqual([200, String(plain.body.length), plain.etag]);
 });
 
 it('says of each operation what it needs and how it can fail', async () => {

@@ -21,12 +21,15 @@ export function judgeRead(fields: RequestFields, etag: string, mtimeNs: EpochNs)
     if (since !== undefined && isModifiedSince(mtimeNs, since)) return 'failed';
   }
   const ifNoneMatch = field(fields, 'if-none-match');
-  if (ifNoneMatch !== undefined) {
-    const tags = parseEntityTags(ifNoneMatch);
-    return tags !== undefined && matches(opaqueTags(tags), etag) ? 'not-modified' : 'send';
-  }
+  if (ifNoneMatch !== undefined) return clientHas(ifNoneMatch, etag) ? 'not-modified' : 'send';
   const since = date(fields, 'if-modified-since');
   return since !== undefined && !isModifiedSince(mtimeNs, since) ? 'not-modified' : 'send';
+}
+
+/** Whether an `If-None-Match` of a GET names the representation with this tag; a malformed one names none. */
+export function clientHas(ifNoneMatch: string, etag: string): boolean {
+  const tags = parseEntityTags(ifNoneMatch);
+  return tags !== undefined && matches(opaqueTags(tags), etag);
 }
 
 /**
