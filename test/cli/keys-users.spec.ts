@@ -80,7 +80,7 @@ describe('callfs users', () => {
     expect(added).toMatchObject({ code: 0, stdout: 'dora\n', stderr: expect.stringContaining('uid 2100, gid 2100') });
     const listed = await cli('users', 'list');
     expect(listed.stdout).toMatch(/^NAME +UID +GID +GROUPS +UMASK +SOURCE\nroot +0 +0 +- +0022 +configuration\n/);
-    expect(listed.stdout).toMatch(/^dora +2100 +2100 +\d+,3000 +0027 +metadata$/m);
+    expect(listed.stdout).toMatch(/^dora +2100 +2100 +team,3000 +0027 +metadata$/m);
     expect(await cli('users', 'remove', 'dora')).toEqual({ code: 0, stdout: 'dora\n', stderr: '' });
     expect(await cli('users', 'remove', 'alice')).toMatchObject({
       code: 1,

@@ -460,7 +460,9 @@ describe('users', () => {
     const added = await must(
       root.postJson('/v1/admin/users', { name: 'dora', uid: 2100, groups: ['team', 3000], umask: '0027' }),
     );
-    expect(added.json).toMatchObject({ name: 'dora', uid: 2100, gid: 2100, umask: '0027', source: 'metadata' });
+    expect(added.json).toMatchObject({ name: 'dora', uid: 2100, gid: 2100, group: 'dora', umask: '0027', source: 'metadata' });
+    expect(added.json.group_names).toEqual(['team', '3000']);
+    expect(added.json.groups).toEqual([expect.any(Number), 3000]);
     const { client } = await issueKey(server, { user: 'dora' });
     await must(client.put('/home/dora/file', 'mine'));
     const entry = await root.head('/home/dora/file');

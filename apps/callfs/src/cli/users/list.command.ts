@@ -36,6 +36,6 @@ Examples:
 
 const HEADER = ['NAME', 'UID', 'GID', 'GROUPS', 'UMASK', 'SOURCE'];
 
-function row({ name, uid, gid, groups, umask, source }: UserView): string[] {
-  return [name, `${uid}`, `${gid}`, groups.join(',') || '-', umask, source];
+function row({ name, uid, gid, group_names, umask, source }: UserView): string[] {
+  return [name, `${uid}`, `${gid}`, group_names.join(',') || '-', umask, source];
 }

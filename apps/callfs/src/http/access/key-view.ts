@@ -27,7 +27,9 @@ export interface UserView {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  readonly group: string;
   readonly groups: readonly number[];
+  readonly group_names: readonly string[];
   readonly umask: string;
   readonly source: KnownUser['source'];
 }
@@ -50,8 +52,9 @@ export function keyView(row: KeyRow): KeyView {
   };
 }
 
-export function userView({ user, uid, gid, groups, umask, source }: KnownUser): UserView {
-  return { name: user, uid, gid, groups, umask: umask.toString(8).padStart(4, '0'), source };
+export function userView({ user, uid, gid, group, groups, groupNames, umask, source }: KnownUser): UserView {
+  const bits = umask.toString(8).padStart(4, '0');
+  return { name: user, uid, gid, group, groups, group_names: groupNames, umask: bits, source };
 }
 
 function timeOf(ms: number | null): string | null {
@@ -116,7 +119,9 @@ export const USER_SCHEMA = {
     name: text,
     uid: id,
     gid: id,
-    groups: { type: 'array', items: id },
+    group: { ...text, description: 'The name of `gid`' },
+    groups: { type: 'array', items: id, description: 'More groups' },
+    group_names: { type: 'array', items: text, description: 'Their names, in the same order; of one without, its number' },
     umask: text,
     source: { type: 'string', enum: ['configuration', 'metadata'] },
   },

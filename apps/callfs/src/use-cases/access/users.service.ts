@@ -22,6 +22,9 @@ export interface UserRequest {
 
 /** A user, and where it comes from. */
 export interface KnownUser extends Person {
+  /** The names of gid and groups; of a number without one, its digits. */
+  readonly group: string;
+  readonly groupNames: readonly string[];
   readonly source: 'configuration' | 'metadata';
 }
 
@@ -42,7 +45,7 @@ export class UsersService {
   async list({ identity }: Caller): Promise<KnownUser[]> {
     requireAdministrator(identity);
     await this.ring.refresh();
-    return this.ring.all();
+    return this.ring.all().map((user) => this.named(user));
   }
 
   /** With a home if the configuration wants one. `USER_ALREADY_EXISTS`; `INVALID_REQUEST` for a number that is another's. */
@@ -64,7 +67,7 @@ export class UsersService {
     if (this.createHome) await ensureHomes(this.store, [{ ...person, name }]);
     await this.ring.refresh();
     this.logger.log({ user: identity.user, request_id: caller.requestId, added: name, uid: person.uid }, 'a user was added');
-    return { ...person, source: 'metadata' };
+    return this.named({ ...person, source: 'metadata' });
   }
 
   /** Its keys end with it; its files stay, and so does its number for its name. `USER_NOT_FOUND`, `INVALID_REQUEST`. */
@@ -76,6 +79,11 @@ export class UsersService {
     if (!(await this.rows.removeAccount(name))) throw noSuchUser(name);
     await this.ring.refresh();
     this.logger.log({ user: identity.user, request_id: caller.requestId, removed: name }, 'a user was removed');
+  }
+
+  private named(user: Person & Pick<KnownUser, 'source'>): KnownUser {
+    const nameOf = (gid: number) => this.names.groupName(gid);
+    return { ...user, group: nameOf(user.gid), groupNames: user.groups.map(nameOf) };
   }
 
   private refuseConfigured(name: string, code: 'USER_ALREADY_EXISTS' | 'INVALID_REQUEST', what: string): void {
