@@ -1,13 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Client, fileTarget, names, type Answer } from '../support/client';
+import { Answer, Client, fileTarget, names } from '../support/client';
 import { freshDirectory, must, snapshot } from '../support/fixture';
 import { issueKey, revokeKey, type TestKey } from '../support/keys';
 import { download, makeLink } from '../support/links';
 import { sha256 } from '../support/random';
 import { withServer } from '../support/server';
+import { overSocket } from '../support/sockets';
 import { useServer } from '../support/use-server';
+import { begin, begun, metadata, send, status, TUS } from '../uploads/tus-client';
 
 // Links are made as fast as it goes.
 const server = useServer({ config: { rate_limits: { link_generation: 'off' } } });
@@ -156,6 +158,16 @@ describe('A5 a key for one directory', () => {
 
   const raw = (method: string, target: string) => limited.request(method, target);
   const link = (path: string) => limited.postJson('/v1/links/generate', { path, expiry_seconds: 60 });
+  const socket = async (path: string, query: string) => {
+    const {
+      status: code,
+      headers,
+      text,
+    } = await overSocket(server, limited, path, query, {
+      opened: (opened) => opened.close(),
+    });
+    return new Answer(code, headers, Buffer.from(text));
+  };
   const OUTSIDE: Readonly<Record<string, () => Promise<Answer>>> = {
     'GET of a path that begins alike': () => limited.get(`${base}/ab/x`),
     HEAD: () => limited.head(`${base}/ab/x`),
@@ -205,6 +217,31 @@ describe('A5 a key for one directory', () => {
     'copy over a link': () => limited.copy(`${base}/a/file`, `${base}/a/outfile`, { query: '?overwrite=true' }),
     'link to what is outside': () => link(`${base}/ab/x`),
     'link to a link that leads out': () => link(`${base}/a/outfile`),
+    'move the bytes': () => limited.patch(`${base}/ab/x`, { backend: 'localfs' }),
+    'move the bytes through a link': () => limited.patch(`${base}/a/out/x`, { backend: 'localfs' }),
+    'copy of what a link in a tree leads to': () => limited.copy(`${base}/a/out/x`, `${base}/a/copy`),
+    'copy in through ..': () => limited.copy(`${base}/a/../ab/x`, `${base}/a/copy`),
+    'PUT over a socket': () => socket(`${base}/ab/y`, 'mode=upload'),
+    'PUT over a socket through a link': () => socket(`${base}/a/outfile`, 'mode=upload'),
+    'GET over a socket': () => socket(`${base}/ab/x`, 'mode=download'),
+    'GET over a socket through a link': () => socket(`${base}/a/out/x`, 'mode=download'),
+    'begin an upload': () => begin(limited, 4, { path: `${base}/ab/y` }),
+    'begin an upload of nothing': () => begin(limited, 0, { path: `${base}/ab/y` }),
+    'begin an upload through a link': () => begin(limited, 4, { path: `${base}/a/out/y` }),
+    'begin an upload through ..': () => begin(limited, 4, { path: `${base}/a/../ab/y` }),
+    'go on with an upload': async () => send(limited, await begun(root, 4, { path: `${base}/ab/y` }), 0, 'byte'),
+    'ask for an upload': async () => status(limited, await begun(root, 4, { path: `${base}/ab/y` })),
+    'end an upload': async () => limited.request('DELETE', await begun(root, 4, { path: `${base}/ab/y` }), { headers: TUS }),
+    'put uploads together': async () => {
+      const part = await begun(limited, 4, {}, { 'upload-concat': 'partial' });
+      await must(send(limited, part, 0, 'byte'));
+      const headers = { ...TUS, 'upload-concat': `final;${part}`, 'upload-metadata': metadata({ path: `${base}/ab/y` }) };
+      return limited.request('POST', '/v1/uploads', { headers });
+    },
+    'stream a listing': () =>
+      limited.request('GET', `/v1/directories${base}/ab`, { headers: { accept: 'application/x-ndjson' } }),
+    'the users': () => raw('GET', '/v1/admin/users'),
+    'the audit': () => raw('GET', '/v1/admin/audit'),
     'the links of all': () => raw('GET', '/v1/links'),
     'the keys of all': () => raw('GET', '/v1/admin/keys'),
     'the locks': () => raw('GET', '/v1/admin/locks'),
@@ -217,6 +254,14 @@ describe('A5 a key for one directory', () => {
     if (answer.body.length > 0) expect(answer.outcome).toBe('403 PERMISSION_DENIED');
     expect(await snapshot(root, base)).toEqual(before);
   });
+
+  it.each(['/a%2f..%2fab%2fx', '/a/..%2fab/x', '/a%2F%2e%2e%2Fab/x', '/a/..%5cab/x', '/%2e%2e%2f..%2fetc', '/a/%00/../../ab/x'])(
+    '%s is no path at all',
+    async (path) => {
+      for (const route of ['/v1/files', '/v1/directories', '/v1/files/ws'])
+        expect((await raw('GET', `${route}${base}${path}`)).outcome).toBe('400 INVALID_PATH');
+    },
+  );
 
   it('says what the key is limited to', async () => {
     const { message } = (await limited.get(`${base}/ab/x`)).json as { message: string };
