@@ -82,6 +82,21 @@ describe('callfs import of what tar(1) packed', () => {
     }
   });
 
+  it('goes on after a large file that is refused: 3', async () => {
+    await mkdir(here('refused'));
+    await writeFile(here('refused/a-large'), Buffer.alloc(8 << 20));
+    await writeFile(here('refused/b'), 'b');
+    tar('-c', '--sort=name', '-C', 'refused', '-f', 'refused.tar', '.');
+    await must(root.mkdir(`${base}/into/a-large`));
+
+    expect(await cli('import', 'refused.tar', `${base}/into`)).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/a-large is a directory\..*\ncallfs: 2 files, .* 1 failed\n$/),
+    });
+
+    expect((await root.get(`${base}/into/b`)).text).toBe('b');
+  });
+
   it.each(['gnu', 'posix'])('%s: keeps owners with large numbers, and times before 1970', async (format) => {
     const name = `owned-${format}`;
     await mkdir(here(name));

@@ -40,7 +40,8 @@ export async function copyTree(source: TreeSource, sink: TreeSink, { jobs, repor
         await sink.file(entry, watched);
       } finally {
         watched.destroy();
-        if (!source.isSequential) content.destroy();
+        // What was not read of it stands in the way of the next one.
+        content.destroy();
       }
     });
 

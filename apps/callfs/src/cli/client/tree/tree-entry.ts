@@ -21,7 +21,7 @@ export interface TreeEntry {
 export interface TreeSource {
   /** How the tree is named in messages. */
   readonly name: string;
-  /** Each entry's content has to be read before the next entry is asked for. */
+  /** Each entry's content has to be read, or destroyed, before the next entry is asked for. */
   readonly isSequential: boolean;
   /** Parents come before what is in them. What cannot be read is reported and left out. */
   entries(report: TreeReport): AsyncIterable<TreeEntry>;
