@@ -9,6 +9,7 @@ import { TransferCommand, type TransferOptions } from './transfer-command';
 import { Progress } from './progress';
 import { Places } from './places';
 import { placeFor, remotePath } from './remote-path';
+import { steady } from './steady';
 import { Tally } from './tally';
 import { LocalSource } from './tree/local-source';
 import { RemoteSink } from './tree/remote-sink';
@@ -29,7 +30,8 @@ export class PutCommand extends TransferCommand {
       await tally.guard(source, async () => {
         if (source === '-') {
           if (to.isRoot || to.saysDirectory) throw new CommandFailure('name the file that it becomes.', EXIT.failed);
-          await client.upload(to, process.stdin.pipe(progress.watch('-')), { create: sinkOptions.create });
+          const input = await steady(process.stdin.pipe(progress.watch('-')));
+          await client.upload(to, input, { create: sinkOptions.create });
           return tally.succeeded(1);
         }
         if ((await stat(source)).isDirectory() && !options.recursive)

@@ -3,6 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parseEpochSeconds } from '@callfs/core';
 import { extract, type Entry, type Headers } from 'tar-stream';
+import { steady } from '../steady';
 import type { TreeEntry, TreeReport, TreeSource } from './tree-entry';
 
 const TYPES: Readonly<Partial<Record<NonNullable<Headers['type']>, TreeEntry['type']>>> = {
@@ -55,7 +56,7 @@ export class TarSource implements TreeSource {
     });
     current.once('end', () => content.end());
     current.once('error', (error: Error) => content.destroy(error));
-    return content;
+    return steady(content);
   }
 }
 
