@@ -387,7 +387,8 @@ describe('the server', () => {
     const faint = createServer((request, response) => {
       response.writeHead(200, { 'X-CallFS-Type': 'directory' });
       if (request.method === 'HEAD') response.end();
-      else response.write('{"name":"a","path":"/a","type":"file"}\n', () => response.destroy());
+      else if (request.url?.includes('cursor=next')) response.write('{"items":[{"name":"b"', () => response.destroy());
+      else response.end('{"items":[{"name":"a","path":"/a","type":"file"}],"next_cursor":"next"}');
     }).listen(0, '127.0.0.1');
     await once(faint, 'listening');
     const url = `http://127.0.0.1:${(faint.address() as AddressInfo).port}`;

@@ -39,7 +39,7 @@ it('get -p lets nobody else look into what is private while it comes', async () 
     response.writeHead(200, { ...head, 'X-CallFS-MTime': entry.mtime, ...(isFile && { 'Content-Length': 4 }) });
     if (request.method === 'HEAD') response.end();
     else if (isFile) response.write('se', () => asked.emit('file', response));
-    else response.end(`${JSON.stringify({ ...entry, type: 'file' })}\n`);
+    else response.end(JSON.stringify({ items: [{ ...entry, type: 'file' }] }));
   }).listen(0, '127.0.0.1');
   await once(stalling, 'listening');
   const url = `http://127.0.0.1:${(stalling.address() as AddressInfo).port}`;

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { VirtualPath } from '@callfs/core';
@@ -56,6 +55,13 @@ export interface Download {
   readonly sha256?: string;
 }
 
+interface Page {
+  readonly items: readonly RemoteEntry[];
+  readonly next_cursor?: string;
+}
+
+const PAGE_ENTRIES = 2000;
+
 /** The files of a running server, over the public API. What the server refuses is thrown as a `ServerRefusal`. */
 export class FileClient {
   private readonly exchanges: Exchanges;
@@ -109,22 +115,30 @@ export class FileClient {
     }
   }
 
-  /** The entries of a directory, or of the whole tree below it with parents first, as they come. */
+  /**
+   * The entries of a directory, or of the whole tree below it with parents first. They are asked for page by page: whoever
+   * takes them may need hours for some, and a server waits for nobody who has stopped taking an answer.
+   */
   async *list(path: VirtualPath, { recursive = false } = {}): AsyncGenerator<RemoteEntry> {
-    const query = recursive ? '?recursive=true&max_depth=1000' : '';
-    const answer = await this.expectSuccess({
-      method: 'GET',
-      target: `/v1/directories${path.toUrl()}${query}`,
-      headers: { accept: 'application/x-ndjson' },
+    let cursor: string | undefined;
+    do {
+      const page = await this.page(path, recursive, cursor);
+      yield* page.items;
+      cursor = page.next_cursor;
+    } while (cursor !== undefined);
+  }
+
+  private async page(path: VirtualPath, recursive: boolean, cursor: string | undefined): Promise<Page> {
+    const query = new URLSearchParams({
+      limit: String(PAGE_ENTRIES),
+      ...(recursive && { recursive: 'true', max_depth: '1000' }),
+      ...(cursor !== undefined && { cursor }),
     });
-    try {
-      for await (const line of createInterface({ input: answer, crlfDelay: Infinity })) yield JSON.parse(line) as RemoteEntry;
-      if (!answer.complete) throw brokeOff(path);
-    } catch (error) {
-      throw answer.complete ? error : brokeOff(path, error);
-    } finally {
-      answer.destroy();
-    }
+    const answer = await this.expectSuccess({ method: 'GET', target: `/v1/directories${path.toUrl()}?${query.toString()}` });
+    const body = await text(answer).catch((error: unknown) => {
+      throw brokeOff(path, error);
+    });
+    return JSON.parse(body) as Page;
   }
 
   async download(path: VirtualPath): Promise<Download> {
