@@ -270,6 +270,40 @@ describe('callfs put and get', () => {
     expect(await readdir(here('clean'))).toEqual([]);
   });
 
+  it('get goes on where a transfer broke off, while the file is the same', async () => {
+    const asked: unknown[] = [];
+    const breaking = createServer((request, response) => {
+      const digest = createHash('sha256').update('right').digest('base64');
+      const head = { 'X-CallFS-Type': 'file', 'X-CallFS-Size': 5, 'Repr-Digest': `sha-256=:${digest}:`, ETag: '"1"' };
+      const { range, 'if-match': tag } = request.headers;
+      if (range === undefined) response.writeHead(200, { ...head, 'Content-Length': 5 });
+      else if (request.url?.endsWith('same')) response.writeHead(206, { ...head, 'Content-Length': 2 });
+      else response.writeHead(412, { 'Content-Type': 'application/json' });
+      if (request.method === 'HEAD') return response.end();
+      asked.push([range, tag]);
+      if (range === undefined) response.write('rig', () => response.destroy());
+      else if (request.url?.endsWith('same')) response.end('ht');
+      else response.end('{"code":"PRECONDITION_FAILED","message":"It has changed."}');
+    }).listen(0, '127.0.0.1');
+    await once(breaking, 'listening');
+    const env = { CALLFS_URL: `http://127.0.0.1:${(breaking.address() as AddressInfo).port}`, CALLFS_API_KEY: 'k' };
+    await mkdir(here('resumed'));
+
+    expect(await runCli(['get', '/same'], { cwd: here('resumed'), env })).toMatchObject({ code: 0 });
+    expect(await runCli(['get', '/changed'], { cwd: here('resumed'), env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('It has changed.'),
+    });
+
+    breaking.close();
+    expect(asked.slice(0, 2)).toEqual([
+      [undefined, undefined],
+      ['bytes=3-', '"1"'],
+    ]);
+    expect(await readdir(here('resumed'))).toEqual(['same']);
+    expect(await readFile(here('resumed/same'), 'utf8')).toBe('right');
+  });
+
   it('put that is refused sends no body and says why', async () => {
     await writeFile(here('huge'), Buffer.alloc(3_000_000));
     await must(root.mkdir(`${base}/closed`, '0700'));

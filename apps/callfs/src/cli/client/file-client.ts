@@ -51,6 +51,7 @@ export interface UploadOptions {
 export interface Download {
   readonly stream: Readable;
   readonly size: number;
+  readonly etag?: string;
   /** Base64 of the SHA-256 of the whole file, when the server tells. */
   readonly sha256?: string;
 }
@@ -141,14 +142,20 @@ export class FileClient {
     return JSON.parse(body) as Page;
   }
 
-  async download(path: VirtualPath): Promise<Download> {
-    const answer = await this.expectSuccess({ method: 'GET', target: fileTarget(path) });
+  /** With `rest` what begins there, of the file that has this tag and no other. */
+  async download(path: VirtualPath, rest?: { readonly from: number; readonly etag: string }): Promise<Download> {
+    const headers = rest && { range: `bytes=${rest.from}-`, 'if-match': rest.etag };
+    const answer = await this.expectSuccess({ method: 'GET', target: fileTarget(path), headers });
+    if (rest !== undefined && answer.statusCode !== 206) {
+      answer.destroy();
+      throw brokeOff(path);
+    }
     if (answer.headers['x-callfs-type'] !== 'file') {
       answer.destroy();
       throw new CommandFailure(`${path.toString()} is a directory.`, EXIT.failed);
     }
     const [, sha256] = /sha-256=:([^:]*):/.exec(String(answer.headers['repr-digest'] ?? '')) ?? [];
-    return { stream: answer, size: Number(answer.headers['content-length']), sha256 };
+    return { stream: answer, size: Number(answer.headers['content-length']), etag: answer.headers.etag, sha256 };
   }
 
   async upload(path: VirtualPath, stream: Readable, { size, mode, mtime, create }: UploadOptions): Promise<void> {
