@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../cli/run-cli';
 import { TestCluster } from '../support/cluster';
+import { must } from '../support/fixture';
+import { patternBytes } from '../support/random';
 import { ROOT_KEY } from '../support/server';
 
 /** Two nodes, one tree. */
@@ -54,8 +56,16 @@ it('callfs nodes list tells them, and forget only one that is gone', async () =>
   const refused = await runCli(['nodes', 'forget', 'node-2'], { cwd: cluster.node(1).dir, env });
   expect(refused).toMatchObject({ code: 1, stdout: '' });
   expect(refused.stderr).toContain('alive');
+  await must(cluster.node(2).client().put('/only-there', patternBytes(1, 100_000)));
+  // A copy on the disk of a node that was forgotten before.
+  await cluster.query(`INSERT INTO replica (content_id, backend, instance_id, key)
+    SELECT content_id, backend, 'forgotten', key FROM replica WHERE instance_id = 'node-2'`);
   await cluster.node(2).stop();
   expect(await list()).toEqual([`node-1 alive ${one}`, `node-2 stopped ${two}`]);
+  const kept = await runCli(['nodes', 'forget', 'node-2'], { cwd: cluster.node(1).dir, env });
+  expect(kept).toMatchObject({ code: 1, stdout: '' });
+  expect(kept.stderr).toContain('Only the disk of "node-2" has 1 blobs');
+  await must(cluster.node(1).client().delete('/only-there'));
   expect(await runCli(['nodes', 'forget', 'node-2'], { cwd: cluster.node(1).dir, env })).toMatchObject({
     code: 0,
     stdout: 'forgot node-2\n',

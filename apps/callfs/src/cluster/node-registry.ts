@@ -26,8 +26,10 @@ const REGISTER = `INSERT INTO node (instance_id, boot_id, endpoint, version, sta
   ON CONFLICT (instance_id) DO UPDATE SET boot_id = excluded.boot_id, endpoint = excluded.endpoint, version = excluded.version,
   started_ms = excluded.started_ms, heartbeat_ms = excluded.heartbeat_ms`;
 const BEAT = 'UPDATE node SET heartbeat_ms = ? WHERE instance_id = ? AND boot_id = ? RETURNING boot_id';
+/** A copy on a node that was forgotten is none. */
 const ONLY_THERE = `SELECT count(*) AS count FROM replica r WHERE r.instance_id = ? AND NOT EXISTS
-  (SELECT 1 FROM replica o WHERE o.content_id = r.content_id AND o.instance_id <> r.instance_id)`;
+  (SELECT 1 FROM replica o WHERE o.content_id = r.content_id AND o.instance_id <> r.instance_id
+    AND (o.instance_id = '' OR EXISTS (SELECT 1 FROM node n WHERE n.instance_id = o.instance_id)))`;
 
 /**
  * This node's place among those of the cluster, in the metadata that they share, and its heartbeat. A name belongs to
