@@ -205,4 +205,5 @@ storageProviderSuite('peer', {
   close: () => opened.stop(),
   sizes: [31, 32, 33, 20 * 1024 * 1024 + 3],
   finishesDeletedReads: false,
+  isClaimable: false,
 });

@@ -19,6 +19,7 @@ export {
   type Resolution,
   type SharedContent,
   type SortKey,
+  type StoreIdentity,
   type Target,
   type TreeAccess,
 } from './metadata-store';

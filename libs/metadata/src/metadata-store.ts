@@ -1,15 +1,17 @@
-import type {
-  AccessAttributes,
-  Content,
-  ContentId,
-  Credentials,
-  DirectoryEntry,
-  EpochNs,
-  FileType,
-  Inode,
-  InodeId,
-  Replica,
+import {
+  CallfsError,
+  type AccessAttributes,
+  type Content,
+  type ContentId,
+  type Credentials,
+  type DirectoryEntry,
+  type EpochNs,
+  type FileType,
+  type Inode,
+  type InodeId,
+  type Replica,
 } from '@callfs/core';
+import { KEY_HOLDERS } from './key-holders';
 import type { MetadataTables, TableStatement } from './metadata-tables';
 import type { Principal, PrincipalRequest } from './principal';
 import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from './verification/metadata-fault';
@@ -159,6 +161,14 @@ export interface MetadataStatistics {
   readonly blobBytes: number;
 }
 
+/** Which store this is. */
+export interface StoreIdentity {
+  /** 32 hexadecimal digits, made at random with the database: the same for all its nodes, and in what a dump of it is loaded into. */
+  readonly id: string;
+  /** The store of which this one was loaded as a copy: the blobs that came with it are that one's. */
+  readonly copyOf: string | null;
+}
+
 /** Told of every call, for the metrics: what it was and how long it took. */
 export type QueryObserver = (operation: string, seconds: number) => void;
 
@@ -287,6 +297,19 @@ export abstract class MetadataStore {
    * chosen once (from 1000) and kept. `INVALID_REQUEST` when a name or number is taken by another.
    */
   abstract ensurePrincipals(wanted: readonly PrincipalRequest[]): Promise<Principal[]>;
+
+  async identity(): Promise<StoreIdentity> {
+    const [row] = await this.tables.read<StoreIdentity>('store', 'SELECT id, copy_of AS "copyOf" FROM store');
+    if (row) return row;
+    throw new CallfsError('METADATA_UNAVAILABLE', 'The metadata does not say which store it is. Restore a backup of it.');
+  }
+
+  /** Whether anything that is known on this backend and instance is in use. */
+  async hasBlobsIn(backend: string, instanceId: string): Promise<boolean> {
+    const held = KEY_HOLDERS.map((table) => `EXISTS (SELECT 1 FROM ${table} WHERE backend = ? AND instance_id = ?)`);
+    const parameters = KEY_HOLDERS.flatMap(() => [backend, instanceId]);
+    return (await this.tables.read('store', `SELECT 1 AS held WHERE ${held.join(' OR ')}`, ...parameters)).length > 0;
+  }
 
   abstract statistics(): Promise<MetadataStatistics>;
 

@@ -80,13 +80,14 @@ const dump = (at: Place): Promise<string[]> =>
     return lines;
   });
 
-const load = (at: Place, lines: readonly string[]): Promise<number> =>
+const load = (at: Place, lines: readonly string[], options?: { asCopy: boolean }): Promise<number> =>
   withData(at, ({ dataSource }) =>
     loadMetadata(
       dataSource,
       (async function* () {
         yield* lines;
       })(),
+      options,
     ),
   );
 
@@ -147,8 +148,11 @@ describe.each(WAYS)('%s', (_, makeFrom, makeTo) => {
     await load(back, second);
     expect(rowsOf(await dump(back))).toEqual(rowsOf(first));
 
+    const identity = await withStore(from, (store) => store.identity());
+    expect(await withStore(await sqlite(), (store) => store.identity())).not.toEqual(identity);
     await withStore(to, async (store) => {
       expect(await store.statistics()).toEqual(before);
+      expect(await store.identity()).toEqual(identity);
       expect(await faultsOf(store)).toEqual([]);
       expect(await read(store, 'd', '\u{1F600}')).toBe('\u{1F600}');
       expect(await find(store, 'bytes')).toMatchObject({ atimeNs: -1_000_000_000_000_000_001n, contentType: 'text/x; a="b"' });
@@ -158,6 +162,15 @@ describe.each(WAYS)('%s', (_, makeFrom, makeTo) => {
       expect((await makeFile(store, ['next'])).id).toBe(highest);
     });
   });
+});
+
+it('is loaded as another store when the one that was dumped goes on', async () => {
+  const [from, to] = [await sqlite(), await postgres()];
+  const { id } = await withStore(from, (store) => store.identity());
+  await load(to, await dump(from), { asCopy: true });
+  const identity = await withStore(to, (store) => store.identity());
+  expect(identity).toEqual({ id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, copyOf: id });
+  expect(identity.id).not.toBe(id);
 });
 
 it('leaves out no table and no column', async () => {

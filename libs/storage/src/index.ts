@@ -8,6 +8,7 @@ export {
   type StoredObject,
   type WriteOptions,
 } from './storage-provider';
+export { PlaceMarks, type Claims } from './place-marks';
 export { damagedBlob, damageIn } from './blob-errors';
 export { StorageProviders, type PeerBackends } from './storage-providers';
 export { StorageModule, type StorageModuleOptions } from './storage.module';

@@ -1,4 +1,5 @@
 import type { ByteRange, StorageKey } from '@callfs/core';
+import type { PlaceMarks } from './place-marks';
 
 export interface StoredObject {
   readonly key: StorageKey;
@@ -67,6 +68,9 @@ export abstract class StorageProvider {
 
   /** Whether all nodes reach the same objects under the same keys, so that a blob belongs to none of them. */
   abstract readonly isShared: boolean;
+
+  /** Which metadata stores have their blobs here. Absent where another node answers for them. */
+  readonly marks?: PlaceMarks;
 
   /**
    * All or nothing: on failure or abort nothing remains and the error is the body's, the signal's reason or the

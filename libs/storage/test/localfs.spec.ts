@@ -15,5 +15,6 @@ for (const durability of ['full', 'relaxed'] as const) {
     close: async () => rmSync(root, { recursive: true }),
     root,
     finishesDeletedReads: true,
+    isClaimable: true,
   });
 }

@@ -27,6 +27,7 @@ storageProviderSuite('s3', {
   close: async () => undefined,
   sizes: [8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 16 * MIB, 40 * MIB + 3],
   finishesDeletedReads: false,
+  isClaimable: true,
 });
 
 async function store(provider: StorageProvider, content: Buffer): Promise<string> {

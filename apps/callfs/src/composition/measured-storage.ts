@@ -3,6 +3,7 @@ import {
   StorageProvider,
   type BlobBody,
   type Capacity,
+  type PlaceMarks,
   type ReadOptions,
   type StoredObject,
   type WriteOptions,
@@ -13,6 +14,7 @@ import type { Metrics } from '../metrics/catalogue';
 export class MeasuredStorage extends StorageProvider {
   readonly name: string;
   readonly isShared: boolean;
+  override readonly marks?: PlaceMarks;
   /** What comes out of memory asks no backend. */
   override readonly readNow?: StorageProvider['readNow'];
   override readonly settle?: (key: StorageKey) => Promise<void>;
@@ -26,6 +28,7 @@ export class MeasuredStorage extends StorageProvider {
     super();
     this.name = provider.name;
     this.isShared = provider.isShared;
+    this.marks = provider.marks;
     // What a backend cannot do, its measured form cannot do either.
     this.readNow = provider.readNow?.bind(provider);
     this.settle = provider.settle?.bind(provider);

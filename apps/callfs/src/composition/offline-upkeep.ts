@@ -1,5 +1,6 @@
 import type { CallfsConfig } from '../config/config';
 import { Metrics } from '../metrics/catalogue';
+import { BlobOwnership } from '../use-cases/blob-ownership';
 import { Collector } from '../use-cases/collector';
 import { Recovery } from '../use-cases/recovery';
 import { BlobAdoption } from '../use-cases/upkeep/blob-adoption';
@@ -26,7 +27,8 @@ export async function openOfflineUpkeep(config: CallfsConfig): Promise<OfflineUp
     await store.close();
     throw error;
   });
-  const collector = new Collector(store, providers, instanceId);
+  const ownership = new BlobOwnership(store, instanceId);
+  const collector = new Collector(store, providers, ownership, instanceId);
   const search = new OrphanSearch(store, instanceId, config.storage.orphanGraceMs);
   const audit = new BlobAudit(store, providers);
   const [repair, adoption] = [new BlobRepair(store, providers), new BlobAdoption(store, providers, audit)];
@@ -36,14 +38,14 @@ export async function openOfflineUpkeep(config: CallfsConfig): Promise<OfflineUp
     await store.close();
   };
   try {
-    await new Recovery(store, providers, instanceId).onModuleInit();
+    await new Recovery(store, providers, ownership, instanceId).onModuleInit();
   } catch (error) {
     await close();
     throw error;
   }
   return {
-    garbage: new GarbageService(store, providers, search, collector),
-    fsck: new FsckService(store, providers, audit, repair, adoption, search, collector, instanceId),
+    garbage: new GarbageService(store, providers, search, ownership, collector),
+    fsck: new FsckService(store, providers, audit, repair, adoption, search, ownership, collector, instanceId),
     close,
   };
 }

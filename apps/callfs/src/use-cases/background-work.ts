@@ -23,7 +23,7 @@ export abstract class BackgroundWork implements OnApplicationBootstrap, BeforeAp
 
   protected constructor(private readonly schedule: BackgroundSchedule) {}
 
-  onApplicationBootstrap(): void {
+  onApplicationBootstrap(): Promise<void> | void {
     this.wait(this.schedule.firstMs);
   }
 

@@ -2,6 +2,7 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { CallfsError, type Replica, type StorageKey } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
+import type { BlobOwnership } from './blob-ownership';
 
 /** Rows of removed trees that one transaction deletes: few enough that no other commit waits long for it. */
 const REAP_BATCH = 500;
@@ -35,6 +36,7 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
   constructor(
     private readonly store: MetadataStore,
     private readonly providers: StorageProviders,
+    private readonly ownership: BlobOwnership,
     private readonly instanceId: string,
   ) {}
 
@@ -98,6 +100,8 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
     // Their time was set by the engine's clock.
     const now = BigInt(await this.store.tables.nowMs()) * 1_000_000n;
     const due = await this.store.collectable(now, COLLECT_BATCH + this.stuck.size, [instanceId]);
+    for (const backend of new Set(due.map((blob) => blob.backend)))
+      if (this.providers.has(backend) && !(await this.ownership.mayCollect(this.providers.get(backend)))) return 0;
     const others = due.filter(({ key }) => !this.stuck.has(key));
     const gone: Replica[] = [];
     try {

@@ -5,6 +5,7 @@ import { StorageProviders } from '@callfs/storage';
 import type { CallfsConfig } from '../config/config';
 import { CALLFS_CONFIG } from '../config/config.module';
 import { AttributesService } from './attributes.service';
+import { BlobOwnership } from './blob-ownership';
 import { Collector } from './collector';
 import { CommitRunner } from './commit-runner';
 import { ContentStager } from './content-stager';
@@ -123,18 +124,32 @@ type RelocationParts = ConstructorParameters<typeof RelocationsService> extends 
         }),
     },
     {
+      provide: BlobOwnership,
+      inject: [MetadataStore, CALLFS_CONFIG],
+      useFactory: (store: MetadataStore, { instanceDiscovery }: CallfsConfig) =>
+        new BlobOwnership(store, instanceDiscovery.instanceId),
+    },
+    {
       provide: Collector,
-      inject: [MetadataStore, StorageProviders, CALLFS_CONFIG],
-      useFactory: (store: MetadataStore, providers: StorageProviders, { instanceDiscovery }: CallfsConfig) =>
-        new Collector(store, providers, instanceDiscovery.instanceId),
+      inject: [MetadataStore, StorageProviders, BlobOwnership, CALLFS_CONFIG],
+      useFactory: (
+        store: MetadataStore,
+        providers: StorageProviders,
+        ownership: BlobOwnership,
+        { instanceDiscovery }: CallfsConfig,
+      ) => new Collector(store, providers, ownership, instanceDiscovery.instanceId),
     },
     {
       provide: Recovery,
-      inject: [MetadataStore, StorageProviders, CALLFS_CONFIG],
-      useFactory: (store: MetadataStore, providers: StorageProviders, { instanceDiscovery }: CallfsConfig) =>
-        new Recovery(store, providers, instanceDiscovery.instanceId),
+      inject: [MetadataStore, StorageProviders, BlobOwnership, CALLFS_CONFIG],
+      useFactory: (
+        store: MetadataStore,
+        providers: StorageProviders,
+        ownership: BlobOwnership,
+        { instanceDiscovery }: CallfsConfig,
+      ) => new Recovery(store, providers, ownership, instanceDiscovery.instanceId),
     },
   ],
-  exports: [...services, RelocationsService, Collector, ContentCopier, ContentStager, SuspectBlobs],
+  exports: [...services, RelocationsService, BlobOwnership, Collector, ContentCopier, ContentStager, SuspectBlobs],
 })
 export class UseCasesModule {}

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { CallfsError } from '@callfs/core';
 import { TOTALS } from '../verification/checks';
@@ -18,13 +19,23 @@ const INITIAL: Readonly<Record<string, string>> = {
   principal: 'id = 0',
   fence: "name = ''",
   access_revision: 'revision = 0',
+  store: 'only_row = 1',
 };
+
+export interface LoadOptions {
+  /** The store that was dumped goes on: what is loaded is another one, which owns none of the blobs that it refers to. */
+  readonly asCopy?: boolean;
+}
 
 /**
  * Makes an empty store (nothing but `/` and the superuser) what a dump says, in one transaction; resolves to the number
  * of rows. `CONFLICT` when it is not empty, `INVALID_REQUEST` when the dump is not whole, or of another schema.
  */
-export async function loadMetadata(data: DataSource, lines: AsyncIterable<string>): Promise<number> {
+export async function loadMetadata(
+  data: DataSource,
+  lines: AsyncIterable<string>,
+  { asCopy }: LoadOptions = {},
+): Promise<number> {
   const runner = data.createQueryRunner();
   try {
     await runner.startTransaction();
@@ -32,6 +43,7 @@ export async function loadMetadata(data: DataSource, lines: AsyncIterable<string
     const rows = await load(runner, dumpTables(data), lines);
     for (const [name, sum] of Object.entries(TOTALS))
       await runner.query(`UPDATE statistic SET value = (${sum}) WHERE name = '${name}'`);
+    if (asCopy) await runner.query(`UPDATE store SET copy_of = id, id = '${randomBytes(16).toString('hex')}'`);
     await runner.commitTransaction();
     return rows;
   } catch (error) {

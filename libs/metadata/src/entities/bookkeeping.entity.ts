@@ -26,3 +26,18 @@ export class StatisticEntity {
   @Column({ type: 'bigint' })
   value!: number;
 }
+
+/** One row: which store this is. A dump carries it, so what was loaded is the same store. */
+@Entity('store')
+export class StoreEntity {
+  @PrimaryColumn({ name: 'only_row', type: 'integer' })
+  onlyRow!: number;
+
+  /** Random, made with the table. */
+  @Column({ type: 'text' })
+  id!: string;
+
+  /** The store whose copy it is, and whose blobs it refers to without owning them. */
+  @Column({ name: 'copy_of', type: 'text', nullable: true })
+  copyOf!: string | null;
+}

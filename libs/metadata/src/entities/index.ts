@@ -1,6 +1,6 @@
 import { AccessRevisionEntity, AccountEntity, ApiKeyEntity } from './access.entity';
 import { AuditEntity } from './audit.entity';
-import { DetachedEntity, FenceEntity, StatisticEntity } from './bookkeeping.entity';
+import { DetachedEntity, FenceEntity, StatisticEntity, StoreEntity } from './bookkeeping.entity';
 import { CollectEntity, ContentEntity, ReplicaEntity } from './content.entity';
 import { DentryEntity } from './dentry.entity';
 import { InodeEntity } from './inode.entity';
@@ -20,6 +20,7 @@ export const ENTITIES = [
   FenceEntity,
   DetachedEntity,
   StatisticEntity,
+  StoreEntity,
   NodeEntity,
   UploadEntity,
   UploadPartEntity,

@@ -9,6 +9,7 @@ import { TreeFunctions1764209000000 } from './9-tree-functions.migration';
 import { CopiesUnlocked1764210000000 } from './10-copies-unlocked.migration';
 import { PlannedFunctions1764211000000 } from './11-planned-functions.migration';
 import { SmallWrites1764212000000 } from './12-small-writes.migration';
+import { StoreIdentity1764213000000 } from './13-store-identity.migration';
 import { LateCommits1764214000000 } from './14-late-commits.migration';
 import { KeyParents1764215000000 } from './15-key-parents.migration';
 
@@ -25,6 +26,7 @@ export const MIGRATIONS = [
   CopiesUnlocked1764210000000,
   PlannedFunctions1764211000000,
   SmallWrites1764212000000,
+  StoreIdentity1764213000000,
   LateCommits1764214000000,
   KeyParents1764215000000,
 ];

@@ -93,6 +93,9 @@ export function contentCases({ open, reopen }: Harness): void {
     const keys = [kept, waiting, forgotten, unknown, "' OR 1=1 --"];
     expect(await store.knownKeys('localfs', 'node-1', keys)).toEqual(new Set([kept, waiting]));
     expect(await store.knownKeys('localfs', 'node-2', keys)).toEqual(new Set());
+    expect(await store.hasBlobsIn('localfs', 'node-1')).toBe(true);
+    expect(await store.hasBlobsIn('localfs', 'node-2')).toBe(false);
+    expect(await store.hasBlobsIn('s3', 'node-1')).toBe(false);
     expect(await store.knownKeys('s3', 'node-1', keys)).toEqual(new Set());
     expect(await store.knownKeys('localfs', 'node-1', [])).toEqual(new Set());
     const many = Array.from({ length: 5000 }, newStorageKey);
@@ -106,6 +109,7 @@ export function contentCases({ open, reopen }: Harness): void {
       VALUES ('u', 0, 1, NULL, ?, ?, ?)`;
     await store.tables.write('upload', insert, part.backend, part.instanceId, part.key);
     expect(await store.knownKeys('localfs', 'node-1', [part.key])).toEqual(new Set([part.key]));
+    expect(await store.hasBlobsIn('localfs', 'node-1')).toBe(true);
     expect(await store.condemn([part])).toEqual([]);
     await store.tables.write('upload', 'DELETE FROM upload_part');
     expect(await store.condemn([part])).toEqual([part]);

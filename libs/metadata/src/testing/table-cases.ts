@@ -26,6 +26,13 @@ export function tableCases({ open, reopen }: Harness): void {
     expect(await tables.read('node', 'SELECT count(*) AS n FROM node')).toEqual([{ n: 2 }]);
   });
 
+  it('has a name of its own, made once', async () => {
+    const store = await open();
+    const identity = await store.identity();
+    expect(identity).toEqual({ id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, copyOf: null });
+    expect(await (await reopen(store)).identity()).toEqual(identity);
+  });
+
   it('has a clock of its own, in milliseconds', async () => {
     const { tables } = await open();
     const before = Date.now();

@@ -19,6 +19,7 @@ import { errnoOf, storageFailure } from './localfs-errors';
 import { readBlob, readSize, type ReadResources } from './localfs-read';
 import { BlobWriter } from './localfs-write';
 import { OpenFile, operate } from './open-file';
+import { LocalfsMarks } from './localfs-marks';
 import { RootClaim } from './root-claim';
 import { VerifiedBlocks } from './verified-blocks';
 import { hasHardLinks, prepareDirectories, prepareRoot, PROBE_PREFIX, recoverStaging, RootLayout } from './root-layout';
@@ -61,6 +62,7 @@ export async function openLocalfs(options: LocalfsOptions): Promise<LocalfsProvi
 export class LocalfsProvider extends StorageProvider {
   readonly name = 'localfs';
   readonly isShared = false;
+  override readonly marks: LocalfsMarks;
   private readonly buffers = new BufferPool();
   private readonly hasher = new Hasher();
   private readonly reading: ReadResources;
@@ -68,19 +70,21 @@ export class LocalfsProvider extends StorageProvider {
 
   constructor(
     private readonly layout: RootLayout,
-    private readonly claim: RootClaim,
+    private readonly rootClaim: RootClaim,
     /** Without hard links a blob is renamed to its place and leaves no staged name: only `list` finds it after a crash. */
     private readonly linksStaged: boolean,
     private readonly unsettledKeys: readonly StorageKey[],
     private readonly options: LocalfsOptions,
   ) {
     super();
+    this.marks = new LocalfsMarks(layout, options.fileOpTimeoutMs);
     if (options.blockCacheBytes) this.hot = new HotBlocks(options.blockCacheBytes);
     this.reading = { pool: this.buffers, verified: new VerifiedBlocks(), timeoutMs: options.fileOpTimeoutMs };
   }
 
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
     options.signal?.throwIfAborted();
+    await this.marks.beforeBlob();
     const staged = this.layout.stagingOf(key);
     const file = await this.create(staged);
     const writer = new BlobWriter(file, this.buffers, this.hasher, this.isDurable, options);
@@ -129,9 +133,10 @@ export class LocalfsProvider extends StorageProvider {
 
   async check(): Promise<void> {
     const lock = await this.operate<fs.BigIntStats>('find its root', (done) =>
-      fs.lstat(this.claim.lockPath, { bigint: true }, done),
+      fs.lstat(this.rootClaim.lockPath, { bigint: true }, done),
     );
-    if (lock.ino !== this.claim.inode) throw storageFailure('find its root', new Error('another disk is mounted over the root'));
+    if (lock.ino !== this.rootClaim.inode)
+      throw storageFailure('find its root', new Error('another disk is mounted over the root'));
     const probe = join(this.layout.staging, PROBE_PREFIX + randomBytes(8).toString('hex'));
     const file = await this.create(probe);
     try {
@@ -158,7 +163,7 @@ export class LocalfsProvider extends StorageProvider {
 
   async close(): Promise<void> {
     await this.hasher.close();
-    this.claim.release();
+    this.rootClaim.release();
   }
 
   private get isDurable(): boolean {

@@ -12,6 +12,7 @@ export const PROBE_PREFIX = 'probe-';
  *   blobs/<first two digits>/<key>   complete blobs
  *   staging/<key>                    being written; or a second link to a blob whose commit is not known to be durable
  *   lock, lock.owner                 the claim
+ *   store-id, guest-<id>             whose the blobs are
  */
 export class RootLayout {
   readonly blobs: string;

@@ -29,6 +29,16 @@ export function isOutside(error: unknown): boolean {
   return nameOf(error) === 'InvalidRange' || statusOf(error) === 416;
 }
 
+/** Whether the condition of a request did not hold, or somebody else's request on the same object was first. */
+export function isConditionRefused(error: unknown): boolean {
+  return statusOf(error) === 412 || statusOf(error) === 409;
+}
+
+/** Whether the server does not know what was asked of it. */
+export function isNotImplemented(error: unknown): boolean {
+  return statusOf(error) === 501;
+}
+
 /** For the operator: names the setting and the next step. */
 export function startFailure({ bucketName, endpoint, region }: S3Options, cause: unknown): CallfsError {
   const at = endpoint ?? `Amazon S3 in ${region}`;

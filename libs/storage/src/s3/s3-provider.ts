@@ -14,6 +14,7 @@ import {
 } from '../storage-provider';
 import { ByteBudget } from './byte-budget';
 import { isMissing, s3Failure, startFailure } from './s3-errors';
+import { S3Marks } from './s3-marks';
 import type { S3Options } from './s3-options';
 import { ObjectBody, type S3ReadResources } from './s3-read';
 import { S3Requests } from './s3-requests';
@@ -35,6 +36,7 @@ const STALE_UPLOAD_MS = 7 * 24 * 3600 * 1000;
 export class S3Provider extends StorageProvider {
   readonly name = 's3';
   readonly isShared = true;
+  override readonly marks: S3Marks;
   private readonly requests: S3Requests;
   private readonly places: PartPlaces;
   private readonly reading: S3ReadResources;
@@ -42,6 +44,7 @@ export class S3Provider extends StorageProvider {
   constructor(private readonly options: S3Options) {
     super();
     this.requests = new S3Requests(options);
+    this.marks = new S3Marks(this.requests);
     const { fileOpTimeoutMs: timeoutMs, uploadBufferBytes = UPLOAD_BUFFER_BYTES } = options;
     this.places = {
       memory: new ByteBudget(Math.max(MAX_PART_BYTES, uploadBufferBytes - MAX_PART_BYTES)),
@@ -65,6 +68,7 @@ export class S3Provider extends StorageProvider {
 
   async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
     options.signal?.throwIfAborted();
+    await this.marks.beforeBlob();
     const writer = new ObjectWriter(this.requests, this.places, key, objectOf(key), options);
     return withDigest(body, options.sha256, (hashed) => writer.write(hashed));
   }

@@ -59,10 +59,9 @@ export class S3Requests {
     this.downloads = new S3Client(configuration(options, toTheHead));
   }
 
-  async put(object: string, body: Buffer): Promise<void> {
-    await this.client.send(
-      new PutObjectCommand({ ...this.bucket, ...this.attributes, Key: object, Body: body, ContentLength: body.length }),
-    );
+  async put(object: string, body: Buffer, condition: { readonly IfNoneMatch?: '*' } = {}): Promise<void> {
+    const content = { Key: object, Body: body, ContentLength: body.length };
+    await this.client.send(new PutObjectCommand({ ...this.bucket, ...this.attributes, ...content, ...condition }));
   }
 
   /** `attempts`: when it took more than one, an earlier one may have begun an upload whose id never came. */
@@ -103,6 +102,12 @@ export class S3Requests {
   /** `range` as the header has it. */
   async get(object: string, range: string | undefined, abortSignal: AbortSignal): Promise<GetObjectCommandOutput> {
     return this.downloads.send(new GetObjectCommand({ ...this.bucket, Key: object, Range: range }), { abortSignal });
+  }
+
+  /** All of a small object. */
+  async getWhole(object: string): Promise<Buffer> {
+    const { Body } = await this.client.send(new GetObjectCommand({ ...this.bucket, Key: object }));
+    return Buffer.from((await Body?.transformToByteArray()) ?? []);
   }
 
   async size(object: string): Promise<number> {

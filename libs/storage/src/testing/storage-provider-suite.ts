@@ -1,5 +1,6 @@
 import { newStorageKey, type StorageKey } from '@callfs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PlaceMarks } from '../place-marks';
 import type { StorageProvider } from '../storage-provider';
 import { collect, failing, failureOf, inChunks, inReusedMemory, pattern, sha256, stalling } from './bodies';
 import { openBelow } from './open-below';
@@ -19,6 +20,8 @@ export interface StorageProviderHarness {
   readonly root?: string;
   /** Whether an object that is deleted while it is read is read to its end. */
   readonly finishesDeletedReads: boolean;
+  /** Whether the backend says itself whose its blobs are; what is another node's does not. */
+  readonly isClaimable: boolean;
 }
 
 /** What every `StorageProvider` has to pass. */
@@ -373,6 +376,56 @@ export function storageProviderSuite(name: string, harness: StorageProviderHarne
         abort.abort();
         await write;
       });
+    });
+
+    describe.runIf(harness.isClaimable)('which stores have their blobs here', () => {
+      const [first, second] = ['1'.repeat(32), '2'.repeat(32)] as const;
+      const marks = (): PlaceMarks => {
+        if (!provider.marks) throw new Error('The backend has no marks.');
+        return provider.marks;
+      };
+
+      it('is none, then whoever claims the place first, of many at once one, until somebody takes the place of that one', async () => {
+        expect(await marks().read()).toEqual({ owner: undefined, guests: [] });
+        const ids = [...'abcdef'].map((digit) => digit.repeat(32));
+        const told = await Promise.all(ids.map((id) => marks().claim(id)));
+        const { owner: winner } = await marks().read();
+        expect(ids).toContain(winner);
+        expect(told).toEqual(ids.map(() => winner));
+        expect(await marks().claim(first)).toBe(winner);
+        expect(await marks().claim(first, second)).toBe(winner);
+        expect(await marks().claim(first, winner)).toBe(first);
+        expect(await marks().claim(second)).toBe(first);
+        expect(await marks().claim(first)).toBe(first);
+        expect(await marks().read()).toEqual({ owner: first, guests: [] });
+      });
+
+      it('is whoever enters as well, until it leaves', async () => {
+        await Promise.all([marks().enter(second), marks().enter(second)]);
+        expect(await marks().read()).toEqual({ owner: first, guests: [second] });
+        await marks().leave(second);
+        await marks().leave(second);
+        expect(await marks().read()).toEqual({ owner: first, guests: [] });
+      });
+
+      it('is whoever is announced once it writes a blob', async () => {
+        marks().announce(second);
+        expect(await marks().read()).toEqual({ owner: first, guests: [] });
+        await store(pattern(100, 18));
+        expect(await marks().read()).toEqual({ owner: first, guests: [second] });
+        await marks().leave(second);
+        await store(pattern(100, 18));
+        expect(await marks().read()).toEqual({ owner: first, guests: [] });
+      });
+
+      it('is nothing that is listed or left over', async () => {
+        for (const key of await keys()) expect((await provider.stat(key)).key).toBe(key);
+        expect(await harness.leftovers()).toEqual([]);
+      });
+    });
+
+    it('says which stores have their blobs here only where no other node answers for them', () => {
+      expect(provider.marks !== undefined).toBe(harness.isClaimable);
     });
 
     it('can be written to', async () => {

@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander';
 import { Command, CommandRunner, Help, Option } from 'nest-commander';
 import type { GarbageEvent } from '../../use-cases/upkeep/garbage.service';
 import { AdminClient } from '../admin-client';
@@ -8,6 +9,7 @@ import { OFFLINE_OPTION, withOfflineNode } from './with-offline-node';
 
 interface GcOptions extends ConfigOption {
   readonly yes?: boolean;
+  readonly adopt?: string;
   readonly json?: boolean;
   readonly offline?: boolean;
 }
@@ -26,13 +28,23 @@ export class GcCommand extends CommandRunner {
 
   private events(options: GcOptions): AsyncIterable<GarbageEvent> {
     const remove = options.yes === true;
-    if (options.offline) return withOfflineNode(options, ({ garbage }) => garbage.run({ remove }));
-    return AdminClient.for(options).events(remove ? 'POST' : 'GET', '/v1/admin/gc');
+    const { adopt } = options;
+    if (options.offline) return withOfflineNode(options, ({ garbage }) => garbage.run({ remove, adopt }));
+    return AdminClient.for(options).events(remove ? 'POST' : 'GET', '/v1/admin/gc', { adopt });
   }
 
   @Option({ flags: '-y, --yes', description: 'do it' })
   yes(): boolean {
     return true;
+  }
+
+  @Option({
+    flags: '--adopt <backend>',
+    description: "make localfs or s3 this metadata store's alone, when another that has blobs there is gone for good",
+  })
+  adopt(backend: string): string {
+    if (backend !== 'localfs' && backend !== 's3') throw new InvalidArgumentError('Expected localfs or s3.');
+    return backend;
   }
 
   @Option({ flags: '--json', description: 'one JSON object a line, the last one the summary' })
@@ -55,11 +67,14 @@ export class GcCommand extends CommandRunner {
     return `
 A running server does all this by itself, a little later. What is younger than its grace (storage.collect_grace,
 storage.orphan_grace) stays. Each node has its own blobs: ask each (CALLFS_URL).
-Exit codes: 0 done, 3 a backend could not be asked, 4 no server answers.
+Where another metadata store has blobs as well, none is removed for being unknown to this one. --adopt is for when that store is gone
+for good: it shows what belongs to nothing then, and removes it with --yes. Files of the other that somebody still wants are lost.
+Exit codes: 0 done, 3 a backend could not be asked, or another store has blobs there, 4 no server answers.
 
 Examples:
   callfs gc
   callfs gc --yes
+  callfs gc --adopt s3
   callfs gc --json | jq 'select(.event == "blob")'
   callfs gc --offline --config /etc/callfs/config.yaml`;
   }
@@ -69,7 +84,11 @@ function print(event: GarbageEvent): void {
   if (event.event === 'failed') process.stderr.write(`callfs: ${event.backend}: ${event.message}\n`);
   else if (event.event === 'blob')
     process.stdout.write(`${event.reason.padEnd(12)}  ${event.backend}  ${event.key}  ${byteSize(event.bytes)}\n`);
-  else if (event.event === 'summary') {
+  else if (event.event === 'claim') {
+    const { backend, others, claimed } = event;
+    const whose = others.length === 0 ? 'claimed by nobody' : `shared with the metadata store ${others.join(', ')}`;
+    process.stdout.write(`${backend}, ${whose}, ${claimed ? 'is' : 'would be, with --yes,'} this metadata store's alone\n`);
+  } else if (event.event === 'summary') {
     const { removed, trees, blobs, bytes, waiting } = event;
     process.stdout.write(`${removed ? 'freed' : 'to be freed'}: ${blobs} blobs, ${byteSize(bytes)}; ${trees} removed trees\n`);
     if (waiting > 0) process.stdout.write(`${waiting} more blobs wait for the end of their grace\n`);

@@ -38,9 +38,17 @@ const shared = (summary: string, description: string) =>
 const lines = (description: string, ...oneOf: object[]) =>
   ApiResponse({ status: 200, description, content: { 'application/x-ndjson': { schema: { oneOf } } } });
 
+const garbageQuery = ApiQuery({
+  name: 'adopt',
+  required: false,
+  description: "A backend that is made this metadata store's alone: blobs of others there are garbage then",
+  schema: { type: 'string', enum: ['localfs', 's3'] },
+});
+
 const garbageLines = lines(
   'Lines of JSON; the last is the summary',
   event('blob', { reason: { type: 'string', enum: ['unreferenced', 'orphan'] }, bytes: integer, ...PLACE }),
+  event('claim', { backend: text, others: { type: 'array', items: text }, claimed: { type: 'boolean' } }),
   PROGRESS,
   FAILED,
   event('summary', { removed: { type: 'boolean' }, trees: integer, blobs: integer, bytes: integer, waiting: integer }),
@@ -72,10 +80,14 @@ const fsckQuery = applyDecorators(
 );
 
 export const GarbageDocs = (): MethodDecorator =>
-  applyDecorators(shared('What could be freed', 'Changes nothing. Superuser only.'), garbageLines);
+  applyDecorators(shared('What could be freed', 'Changes nothing. Superuser only.'), garbageQuery, garbageLines);
 
 export const CollectDocs = (): MethodDecorator =>
-  applyDecorators(shared('Free what nothing refers to', 'What is younger than its grace stays. Superuser only.'), garbageLines);
+  applyDecorators(
+    shared('Free what nothing refers to', 'What is younger than its grace stays. Superuser only.'),
+    garbageQuery,
+    garbageLines,
+  );
 
 export const FsckDocs = (): MethodDecorator =>
   applyDecorators(

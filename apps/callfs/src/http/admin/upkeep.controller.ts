@@ -10,6 +10,8 @@ import { sendJson } from '../respond';
 import { sendEvents } from './event-lines';
 import { CollectDocs, FsckDocs, GarbageDocs, RepairDocs, ScrubDocs, ScrubStatusDocs } from './upkeep-docs';
 
+const BACKENDS = ['localfs', 's3'] as const;
+
 /** `/v1/admin/gc`, `fsck` and `scrub`: GET looks, POST does something about it. */
 @UseGuards(SuperuserGuard)
 @Controller('v1/admin')
@@ -22,14 +24,14 @@ export class UpkeepController {
 
   @Get('gc')
   @GarbageDocs()
-  showGarbage(@Res() reply: FastifyReply): Promise<void> {
-    return sendEvents(reply, this.garbage.run({ remove: false }));
+  showGarbage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return sendEvents(reply, this.garbage.run({ remove: false, adopt: adopted(request) }));
   }
 
   @Post('gc')
   @CollectDocs()
-  collectGarbage(@Res() reply: FastifyReply): Promise<void> {
-    return sendEvents(reply, this.garbage.run({ remove: true }));
+  collectGarbage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return sendEvents(reply, this.garbage.run({ remove: true, adopt: adopted(request) }));
   }
 
   @Get('fsck')
@@ -55,6 +57,10 @@ export class UpkeepController {
   scrub(@Res() reply: FastifyReply): Promise<void> {
     return sendEvents(reply, this.scrubs.run());
   }
+}
+
+function adopted(request: FastifyRequest): string | undefined {
+  return choice(queryOf(request), 'adopt', BACKENDS, undefined);
 }
 
 function fsckOptions(request: FastifyRequest, repair: boolean): FsckOptions {

@@ -20,7 +20,12 @@ export function integer(query: Query, name: string, min: number, max: number, ot
 }
 
 /** One of `choices`. `INVALID_REQUEST`. */
-export function choice<T extends string>(query: Query, name: string, choices: readonly T[], otherwise: T): T {
+export function choice<T extends string, D extends T | undefined>(
+  query: Query,
+  name: string,
+  choices: readonly T[],
+  otherwise: D,
+): T | D {
   const value = query.get(name);
   if (value === undefined) return otherwise;
   const chosen = choices.find((candidate) => candidate === value);

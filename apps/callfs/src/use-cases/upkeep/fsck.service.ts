@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { CallfsError, type Content, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
+import type { BlobOwnership } from '../blob-ownership';
 import { Collector } from '../collector';
 import type { BlobAdoption } from './blob-adoption';
 import type { BlobAudit, BlobFinding } from './blob-audit';
@@ -76,6 +77,7 @@ export class FsckService {
     private readonly mending: BlobRepair,
     private readonly adoption: BlobAdoption,
     private readonly search: OrphanSearch,
+    private readonly ownership: BlobOwnership,
     private readonly collector: Collector,
     private readonly instanceId: string,
     /** A node that does not run asks nobody. */
@@ -193,7 +195,14 @@ export class FsckService {
   }
 
   private async *checkOrphans(backend: string, { repair }: FsckOptions): AsyncGenerator<FsckEvent> {
-    for await (const { orphans, strangers } of this.search.search(this.providers.get(backend))) {
+    const provider = this.providers.get(backend);
+    const standing = await this.ownership.judge(provider);
+    if (!standing.isOurs) {
+      const { instanceId } = this.search.placeOf(provider);
+      yield { event: 'failed', backend, instance_id: instanceId, message: standing.message };
+    }
+    for await (const { orphans: unknown, strangers } of this.search.search(provider)) {
+      const orphans = standing.isOurs ? unknown : [];
       const condemned = repair && orphans.length > 0 ? await this.store.condemn(orphans.map(({ replica }) => replica)) : [];
       const keys = new Set(condemned.map(({ key }) => key));
       for (const orphan of orphans)

@@ -2,18 +2,28 @@ import { Injectable } from '@nestjs/common';
 import { CallfsError, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders, type StorageProvider } from '@callfs/storage';
+import type { BlobOwnership } from '../blob-ownership';
 import { Collector } from '../collector';
 import type { OrphanSearch } from './orphan-search';
 
 /** What a run says while it goes on; the last one is the summary. */
 export type GarbageEvent =
   | ({ readonly event: 'blob'; readonly reason: GarbageReason; readonly bytes: number } & Replica)
+  /** The place becomes this store's alone; which others have blobs there (none: nobody has claimed it). */
+  | { readonly event: 'claim'; readonly backend: string; readonly others: readonly string[]; readonly claimed: boolean }
   | { readonly event: 'progress'; readonly backend: string; readonly blobs_seen: number }
   | { readonly event: 'failed'; readonly backend: string; readonly message: string }
   | ({ readonly event: 'summary' } & GarbageSummary);
 
 /** `unreferenced`: its file was replaced or removed, its grace is over; `orphan`: no metadata ever came to refer to it. */
 export type GarbageReason = 'unreferenced' | 'orphan';
+
+export interface GarbageOptions {
+  /** Without it nothing is changed. */
+  readonly remove: boolean;
+  /** A backend that becomes this store's alone, whosever it was: what it does not know there is garbage then. */
+  readonly adopt?: string;
+}
 
 export interface GarbageSummary {
   /** Whether it was done, or only looked at. */
@@ -45,15 +55,18 @@ export class GarbageService {
     private readonly store: MetadataStore,
     private readonly providers: StorageProviders,
     private readonly search: OrphanSearch,
+    private readonly ownership: BlobOwnership,
     private readonly collector: Collector,
   ) {}
 
-  /** Without `remove` nothing is changed. A backend that fails is told of and the others are gone on with. */
-  async *run({ remove }: { remove: boolean }): AsyncGenerator<GarbageEvent> {
+  /** A backend that fails, or whose blobs are another store's, is told of and the others are gone on with. */
+  async *run({ remove, adopt }: GarbageOptions): AsyncGenerator<GarbageEvent> {
     const total = { trees: await this.removedTrees(), blobs: 0, bytes: 0, waiting: 0 };
+    if (adopt !== undefined && !this.providers.has(adopt))
+      yield { event: 'failed', backend: adopt, message: 'This node has no such backend. Configure it, or ask one that has it.' };
     for (const provider of this.providers.all()) {
       try {
-        for await (const event of this.runOn(provider, remove)) {
+        for await (const event of this.runOn(provider, remove, adopt === provider.name)) {
           if (event.event === 'waiting') total.waiting++;
           else yield event;
           if (event.event !== 'blob') continue;
@@ -72,11 +85,22 @@ export class GarbageService {
   private async *runOn(
     provider: StorageProvider,
     remove: boolean,
+    adopt: boolean,
   ): AsyncGenerator<Exclude<GarbageEvent, { event: 'summary' }> | { event: 'waiting' }> {
     const now = await this.store.tables.nowMs();
     for await (const { replica, dueMs } of this.waiting(provider)) {
       if (dueMs > now) yield { event: 'waiting' };
       else yield { event: 'blob', reason: 'unreferenced', bytes: await sizeOf(provider, replica.key), ...replica };
+    }
+    const standing = await this.ownership.judge(provider);
+    if (!standing.isOurs) {
+      const { message, others } = standing;
+      if (!adopt) {
+        yield { event: 'failed', backend: provider.name, message };
+        return;
+      }
+      if (remove) await this.ownership.adopt(provider, others);
+      yield { event: 'claim', backend: provider.name, others, claimed: remove };
     }
     let seen = 0;
     for await (const batch of this.search.search(provider)) {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders, type StorageProvider } from '@callfs/storage';
 import { BackgroundWork } from '../background-work';
+import type { BlobOwnership } from '../blob-ownership';
 import { Collector } from '../collector';
 import type { Orphan, OrphanSearch } from './orphan-search';
 import type { UpkeepObserver } from './upkeep-observer';
@@ -21,8 +22,8 @@ const USUAL_MAX = 20;
  * refers to. A row in the metadata says when it is due, so a restart does not repeat it, and of the nodes that share a
  * backend one does it: whoever moves the row's time on, which is by the engine's clock. Two at once would do no harm.
  *
- * With the metadata of somebody else (another `sqlite_path`, another database) every blob would belong to nothing. So none is
- * taken where most do, and whoever runs the node is asked.
+ * Only in a place that is this store's own (`BlobOwnership`). Where most blobs belong to nothing all the same, the metadata is an old
+ * backup of itself rather than that so many writes failed: none is taken, and whoever runs the node is asked.
  */
 @Injectable()
 export class OrphanSweep extends BackgroundWork {
@@ -32,6 +33,7 @@ export class OrphanSweep extends BackgroundWork {
     private readonly store: MetadataStore,
     private readonly providers: StorageProviders,
     private readonly search: OrphanSearch,
+    private readonly ownership: BlobOwnership,
     private readonly collector: Collector,
     graceMs: number,
     private readonly observe: UpkeepObserver,
@@ -42,11 +44,18 @@ export class OrphanSweep extends BackgroundWork {
     this.periodMs = periodMs;
   }
 
+  /** Before the first request: what this node will write is nobody else's to remove. */
+  override async onApplicationBootstrap(): Promise<void> {
+    for (const provider of this.providers.all()) await this.ownership.moveIn(provider);
+    await super.onApplicationBootstrap();
+  }
+
   /** One backend that is away keeps nobody from looking through the others. */
   protected override async work(): Promise<void> {
     for (const provider of this.providers.all()) {
       try {
-        if (!this.stopped && (await this.takeTurn(provider))) await this.sweep(provider);
+        if (!this.stopped && (await this.takeTurn(provider)) && (await this.ownership.moveIn(provider)).isOurs)
+          await this.sweep(provider);
       } catch (error) {
         this.noteFailure(error, `looking for orphaned blobs in ${provider.name}`);
       }
@@ -81,6 +90,8 @@ export class OrphanSweep extends BackgroundWork {
       found.push(...batch.orphans.slice(0, ORPHANS_MAX - found.length));
     }
     for (const [owner, blobs] of strangers) this.tellStrangers(provider, owner, blobs);
+    // Looking may have taken long.
+    if (found.length === 0 || !(await this.ownership.judge(provider)).isOurs) return;
     if (unknown > Math.max(USUAL_MAX, known)) return this.leave(provider, known, unknown);
     let count = 0;
     let bytes = 0;
@@ -103,7 +114,8 @@ export class OrphanSweep extends BackgroundWork {
     this.logger.warn(
       { known, unknown },
       `${unknown} blobs in ${name} belong to nothing that this metadata knows, and only ${known} to something: none is removed. ` +
-        'Is metadata_store the one that belongs to them? If it is, "callfs gc" shows and "callfs gc --yes" removes them.',
+        'Is the metadata an old backup, or a copy of what another node goes on with? If it is the right one, "callfs gc" shows and ' +
+        '"callfs gc --yes" removes them.',
     );
   }
 

@@ -3,6 +3,7 @@ import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 import type { CallfsConfig } from '../../config/config';
 import { CALLFS_CONFIG } from '../../config/config.module';
+import { BlobOwnership } from '../blob-ownership';
 import { Collector } from '../collector';
 import { SuspectBlobs } from '../suspect-blobs';
 import { UseCasesModule } from '../use-cases.module';
@@ -39,24 +40,28 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
     },
     {
       provide: OrphanSweep,
-      inject: [...engines, OrphanSearch, Collector, CALLFS_CONFIG, UPKEEP_OBSERVER],
+      inject: [...engines, OrphanSearch, BlobOwnership, Collector, CALLFS_CONFIG, UPKEEP_OBSERVER],
       useFactory: (
         store: MetadataStore,
         providers: StorageProviders,
         search: OrphanSearch,
+        ownership: BlobOwnership,
         collector: Collector,
         { storage }: CallfsConfig,
         observe: UpkeepObserver,
-      ) => new OrphanSweep(store, providers, search, collector, storage.orphanGraceMs, observe),
+      ) => new OrphanSweep(store, providers, search, ownership, collector, storage.orphanGraceMs, observe),
     },
     {
       provide: GarbageService,
-      inject: [...engines, OrphanSearch, Collector],
-      useFactory: (...args: [MetadataStore, StorageProviders, OrphanSearch, Collector]) => new GarbageService(...args),
+      inject: [...engines, OrphanSearch, BlobOwnership, Collector],
+      useFactory: (...args: ConstructorParameters<typeof GarbageService>) => new GarbageService(...args),
     },
     {
       provide: FsckService,
-      inject: [...engines, BlobAudit, BlobRepair, BlobAdoption, OrphanSearch, Collector, CALLFS_CONFIG, OTHER_NODES],
+      inject: [
+        ...[...engines, BlobAudit, BlobRepair, BlobAdoption, OrphanSearch, BlobOwnership, Collector],
+        ...[CALLFS_CONFIG, OTHER_NODES],
+      ],
       useFactory: (
         store: MetadataStore,
         providers: StorageProviders,
@@ -64,10 +69,11 @@ const engines: FactoryProvider['inject'] = [MetadataStore, StorageProviders];
         repair: BlobRepair,
         adoption: BlobAdoption,
         search: OrphanSearch,
+        ownership: BlobOwnership,
         collector: Collector,
         { instanceDiscovery: { instanceId } }: CallfsConfig,
         others: OtherNodes,
-      ) => new FsckService(store, providers, audit, repair, adoption, search, collector, instanceId, others),
+      ) => new FsckService(store, providers, audit, repair, adoption, search, ownership, collector, instanceId, others),
     },
     {
       provide: ScrubReport,

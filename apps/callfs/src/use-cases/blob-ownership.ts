@@ -1,0 +1,149 @@
+import { Logger } from '@nestjs/common';
+import { CallfsError } from '@callfs/core';
+import type { MetadataStore } from '@callfs/metadata';
+import type { Claims, StorageProvider } from '@callfs/storage';
+
+/** Whether what this metadata does not know may be removed from a backend. */
+export type Standing =
+  | { readonly isOurs: true }
+  | {
+      readonly isOurs: false;
+      /** The other metadata stores that have blobs there, as far as anybody has said so. */
+      readonly others: readonly string[];
+      /** What it means and what to do, for the operator. */
+      readonly message: string;
+    };
+
+const OURS: Standing = { isOurs: true };
+/** Of a place that nobody has claimed, so many blobs are looked at: their keys are random. */
+const SAMPLE = 1000;
+/** More unknown blobs than these are not what failed writes have left. */
+const USUAL_MAX = 20;
+
+const PLACES: Readonly<Record<string, { readonly key: string; readonly kind: string }>> = {
+  localfs: { key: 'backend.localfs_root_path', kind: 'root' },
+  s3: { key: 'backend.s3.bucket_name', kind: 'bucket' },
+};
+
+/**
+ * Knows whose the blobs of a backend are. To a metadata store that is not theirs (another `sqlite_path`, another database, one that
+ * was made anew) they all look like garbage. So the stores write down beside their blobs that they are there, and nothing
+ * is removed for being unknown, by whomever, unless one store is alone. Reading and writing go on, since keys
+ * are random, and so does the collection of what a store has removed itself.
+ *
+ * A place is the first one's. Whoever comes after is a guest, and says so before its first blob: to have looked in by mistake
+ * leaves no trace. A place that an earlier version has filled is claimed by a metadata store that knows what is in it.
+ */
+export class BlobOwnership {
+  private readonly logger = new Logger(BlobOwnership.name);
+  /** What was said last, by backend. */
+  private readonly told = new Map<string, string>();
+
+  constructor(
+    private readonly store: MetadataStore,
+    private readonly instanceId: string,
+  ) {}
+
+  /** As it is now; a place may change below a node that runs. What is new about it is told in the log. */
+  async judge(provider: StorageProvider): Promise<Standing> {
+    const { id } = await this.store.identity();
+    const standing = await this.look(provider, id).catch((error: unknown): Standing => {
+      if (!CallfsError.is(error)) throw error;
+      const message = `Which metadata stores have their blobs in ${provider.name} cannot be read (${error.message}) Until it can, none is removed for being unknown to this one.`;
+      return { isOurs: false, others: [], message };
+    });
+    const message = standing.isOurs ? '' : standing.message;
+    if (message !== '' && message !== this.told.get(provider.name)) this.logger.warn(message);
+    this.told.set(provider.name, message);
+    return standing;
+  }
+
+  /** The same, by a node that is going to write: where the place is not its store's alone, it says that it is there too. */
+  async moveIn(provider: StorageProvider): Promise<Standing> {
+    const standing = await this.judge(provider);
+    if (standing.isOurs) return standing;
+    const { id, copyOf } = await this.store.identity();
+    // What came with a copy is the other store's, which knows it.
+    if (copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider)))) await provider.marks?.enter(id);
+    else provider.marks?.announce(id);
+    return standing;
+  }
+
+  /** Whether blobs that this store has removed may be deleted: those that came with a copy of a store are that one's. */
+  async mayCollect(provider: StorageProvider): Promise<boolean> {
+    const { copyOf } = await this.store.identity();
+    return copyOf === null || (await this.judge(provider)).isOurs;
+  }
+
+  /** The place is this store's alone from now on. `CONFLICT` when there are others by now than `standing` tells. */
+  async adopt(provider: StorageProvider, others: readonly string[]): Promise<void> {
+    const { id } = await this.store.identity();
+    for (const other of [id, ...others]) {
+      await provider.marks?.claim(id, other);
+      await provider.marks?.leave(other);
+    }
+    const { owner, guests } = (await provider.marks?.read()) ?? NOBODY;
+    // A sweep that looked before may have said that this store is a guest, which means nothing where it is the owner.
+    if (owner !== id || guests.some((guest) => guest !== id))
+      throw new CallfsError('CONFLICT', `Others have blobs in ${provider.name} by now. Look again with "callfs gc".`);
+    this.logger.warn(`The blobs in ${provider.name} are this metadata store's alone now (${id}; before: ${listed(others)})`);
+  }
+
+  private async look(provider: StorageProvider, id: string): Promise<Standing> {
+    const { owner = await this.claimFamiliar(provider, id), guests } = (await provider.marks?.read()) ?? NOBODY;
+    if (typeof owner !== 'string')
+      return { isOurs: false, others: guests.filter((guest) => guest !== id), message: nobodys(provider, owner) };
+    const others = [...new Set([owner, ...guests])].filter((other) => other !== id);
+    return others.length === 0 ? OURS : { isOurs: false, others, message: shared(provider, others, id) };
+  }
+
+  /** Whose a place is that nobody had claimed, or what speaks against its being this store's. */
+  private async claimFamiliar(provider: StorageProvider, id: string): Promise<string | Sample> {
+    const sample = await this.sample(provider);
+    const isFamiliar = sample.unknown <= Math.min(USUAL_MAX, sample.known);
+    return provider.marks && isFamiliar ? provider.marks.claim(id) : sample;
+  }
+
+  private async sample(provider: StorageProvider): Promise<Sample> {
+    const keys: string[] = [];
+    for await (const { key } of provider.list()) if (keys.push(key) === SAMPLE) break;
+    const known = await this.store.knownKeys(provider.name, this.placeOf(provider), keys);
+    // What the metadata has as another node's is its own as well: this one had another name.
+    const held = await this.store.heldKeys(provider.name, keys);
+    const { size } = new Set([...known, ...held.map(({ key }) => key)]);
+    return { known: size, unknown: keys.length - size };
+  }
+
+  private placeOf({ isShared }: StorageProvider): string {
+    return isShared ? '' : this.instanceId;
+  }
+}
+
+const NOBODY: Claims = { owner: undefined, guests: [] };
+
+interface Sample {
+  readonly known: number;
+  readonly unknown: number;
+}
+
+function shared(provider: StorageProvider, others: readonly string[], id: string): string {
+  const fact = `The blobs in ${provider.name} are not this metadata store's alone (${id}): ${listed(others)} has its own there`;
+  return `${fact}. None is removed for being unknown. ${whatToDo(provider)}`;
+}
+
+function nobodys(provider: StorageProvider, { known, unknown }: Sample): string {
+  const fact = `Nobody has claimed the blobs in ${provider.name}, and of ${known + unknown} that were looked at this metadata knows ${known}`;
+  return `${fact}. None is removed for being unknown. ${whatToDo(provider)}`;
+}
+
+function listed(stores: readonly string[]): string {
+  return stores.length === 0 ? 'nobody' : stores.join(' and ');
+}
+
+function whatToDo({ name }: StorageProvider): string {
+  const { key, kind } = PLACES[name] ?? { key: `backend ${name}`, kind: 'place' };
+  return (
+    `Is metadata_store the one that they belong to? If so, give others a ${kind} of their own (${key}). What is of a store that is gone ` +
+    `for good "callfs gc --adopt ${name}" shows, and removes with --yes.`
+  );
+}

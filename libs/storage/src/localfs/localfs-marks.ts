@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { CallfsError } from '@callfs/core';
+import { GUEST_PREFIX, guestsIn, markOf, OWNER_MARK, ownerIn, PlaceMarks, type Claims } from '../place-marks';
+import { errnoOf } from './localfs-errors';
+import { OpenFile, operate } from './open-file';
+import { PROBE_PREFIX, type RootLayout } from './root-layout';
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+const MARK_MAX = 1024;
+
+/** Files in the root. It is one process's, so nobody else writes them meanwhile; they are durable, whatever blobs are. */
+export class LocalfsMarks extends PlaceMarks {
+  private lastClaim: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly layout: RootLayout,
+    private readonly timeoutMs: number,
+  ) {
+    super();
+  }
+
+  override async read(): Promise<Claims> {
+    const names = await this.operate<string[]>('list a directory', (done) => fs.readdir(this.layout.root, done));
+    return { owner: await this.readOwner(), guests: guestsIn(names) };
+  }
+
+  /** One after the other: whoever comes second finds the first. */
+  override claim(storeId: string, instead?: string): Promise<string> {
+    const claimed = this.lastClaim.then(async () => {
+      const owner = await this.readOwner();
+      if (owner !== undefined && owner !== instead) return owner;
+      await this.write(OWNER_MARK, storeId);
+      return storeId;
+    });
+    this.lastClaim = claimed.catch(() => undefined);
+    return claimed;
+  }
+
+  override enter(storeId: string): Promise<void> {
+    return this.write(GUEST_PREFIX + storeId, storeId);
+  }
+
+  override async leave(storeId: string): Promise<void> {
+    await this.remove(this.pathOf(GUEST_PREFIX + storeId));
+    await this.syncRoot();
+  }
+
+  private async readOwner(): Promise<string | undefined> {
+    const file = await this.openOwner();
+    if (!file) return undefined;
+    try {
+      const mark = Buffer.alloc(MARK_MAX);
+      return ownerIn(mark.subarray(0, await file.read(mark, 0)));
+    } finally {
+      void file.discard();
+    }
+  }
+
+  private async openOwner(): Promise<OpenFile | undefined> {
+    try {
+      const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+      return await OpenFile.open('open a file', this.pathOf(OWNER_MARK), flags, this.timeoutMs);
+    } catch (error) {
+      if (CallfsError.is(error) && errnoOf(error.cause) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** A mark is there whole or not at all. */
+  private async write(name: string, storeId: string): Promise<void> {
+    const staged = join(this.layout.staging, PROBE_PREFIX + randomBytes(8).toString('hex'));
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    const file = await OpenFile.open('create a file', staged, flags, this.timeoutMs);
+    try {
+      await file.write(markOf(storeId), 0);
+      await file.sync();
+      await this.operate<void>('give a file its name', (done) => fs.rename(staged, this.pathOf(name), done));
+    } catch (error) {
+      await this.remove(staged).catch(() => undefined);
+      throw error;
+    } finally {
+      void file.discard();
+    }
+    await this.syncRoot();
+  }
+
+  private async syncRoot(): Promise<void> {
+    const root = await OpenFile.open('open a directory', this.layout.root, O_RDONLY | O_DIRECTORY, this.timeoutMs);
+    await root.sync().finally(() => void root.discard());
+  }
+
+  private async remove(path: string): Promise<void> {
+    await this.operate<void>('remove a file', (done) =>
+      fs.unlink(path, (error) => done(errnoOf(error) === 'ENOENT' ? null : error)),
+    );
+  }
+
+  private pathOf(name: string): string {
+    return join(this.layout.root, name);
+  }
+
+  private operate<T>(doing: string, start: Parameters<typeof operate<T>>[2]): Promise<T> {
+    return operate(doing, this.timeoutMs, start);
+  }
+}
