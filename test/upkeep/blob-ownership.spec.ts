@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newStorageKey } from '@callfs/core';
@@ -169,6 +169,27 @@ describe('a root', () => {
       expect(first.output.slice(from)).not.toMatch(SHARED);
       await first.stop();
     }
+  });
+
+  it('whose mark cannot be read keeps what is unknown, and serves', async () => {
+    const server = await launch();
+    await store(server, ['a']);
+    await server.stop();
+    const mark = join(server.dataDir, 'store-id');
+    // S1: a link is not followed, even to the right mark.
+    await rename(mark, join(server.dir, 'elsewhere'));
+    await symlink(join(server.dir, 'elsewhere'), mark);
+    const from = server.output.length;
+    await server.start();
+    await server.waitFor(/Which metadata stores have their blobs in localfs cannot be read/, from);
+    const [blob = ''] = (await storedFiles(server.dataDir)).blobs;
+    const planted = join(server.dataDir, 'blobs', '00', '0'.repeat(32));
+    await copyFile(join(server.dataDir, 'blobs', blob), planted);
+    await age(server.dataDir);
+    await store(server, ['bb']);
+    await sweptTwice(server);
+    expect(existsSync(planted)).toBe(true);
+    await expectStored(server, ['a', 'bb']);
   });
 
   it('without a mark is not claimed by metadata that does not know what is there', async () => {

@@ -1,5 +1,5 @@
 import { newStorageKey } from '@callfs/core';
-import { openS3, type S3Options, type StorageProvider } from '@callfs/storage';
+import { openS3, type PlaceMarks, type S3Options, type StorageProvider } from '@callfs/storage';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FaultProxy, type SeenRequest } from '../../../test/support/fault-proxy';
 import { claimPort } from '../../../test/support/ports';
@@ -157,6 +157,21 @@ describe('with a network in between', () => {
     };
     for (const wanted of ['PUT', 'POST'])
       expect(proxy.seen.find(({ method }) => method === wanted)?.headers).toMatchObject(expected);
+  });
+
+  it('a mark is put without a condition where the server knows none, and one that cannot be read is not taken for none', async () => {
+    const { marks } = provider as StorageProvider & { marks: PlaceMarks };
+    const [first, second] = ['3'.repeat(32), '4'.repeat(32)] as const;
+    const { owner } = await marks.read();
+    expect(await marks.claim(first, owner)).toBe(first);
+    const unknown = { status: 501, body: '<Error><Code>NotImplemented</Code></Error>' };
+    proxy.fault = ({ headers }) => (headers['if-none-match'] === undefined ? undefined : unknown);
+    expect(await marks.claim(second, first)).toBe(second);
+    expect(await marks.read()).toEqual({ owner: second, guests: [] });
+    proxy.fault = ({ method }) =>
+      method === 'GET' ? { status: 403, body: '<Error><Code>AccessDenied</Code></Error>' } : undefined;
+    expect(await failureOf(marks.read())).toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
+    expect(await failureOf(marks.claim(first))).toMatchObject({ code: 'BACKEND_UNAVAILABLE' });
   });
 
   it('a hundred uploads in parts that fail leave nothing', async () => {
