@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fileTarget, type Client } from '../support/client';
+import { fileTarget, type Answer, type Client } from '../support/client';
 import { freshDirectory, must, snapshot } from '../support/fixture';
 import { sha256 } from '../support/random';
 import { PATIENT } from '../support/server';
@@ -121,6 +121,54 @@ describe('H4 writes', () => {
     for (const value of ['*', '"any"'])
       expect((await root.put(`${base}/missing`, 'x', { 'if-match': value })).outcome).toBe('412 PRECONDITION_FAILED');
     expect((await root.get(`${base}/missing`)).status).toBe(404);
+  });
+});
+
+describe('A7 whoever may not read a file', () => {
+  /** A file that bob may write and rename, and only alice may read; its tag. */
+  async function closed(): Promise<[string, string]> {
+    const path = `${await freshDirectory(root, '0777')}/file`;
+    await must(server.client('alice').put(path, 'content'));
+    await must(server.client('alice').patch(path, { mode: '0622' }));
+    return [path, (await root.head(path)).header('etag') ?? ''];
+  }
+  const ACTS: [string, string, string, (bob: Client, path: string, headers: Record<string, string>) => Promise<Answer>][] = [
+    ['PUT', '412 PRECONDITION_FAILED', '200', (bob, path, headers) => bob.put(path, 'new', headers)],
+    ['DELETE', '412 PRECONDITION_FAILED', '204', (bob, path, headers) => bob.request('DELETE', fileTarget(path), { headers })],
+    ['PATCH', '412 PRECONDITION_FAILED', '200', (bob, path, headers) => patch(bob, path, { name: 'renamed' }, headers)],
+    [
+      'PATCH that changes nothing',
+      '412 PRECONDITION_FAILED',
+      '200',
+      (bob, path, headers) => patch(bob, path, { name: 'file' }, headers),
+    ],
+    [
+      'PATCH that is refused',
+      '403 PERMISSION_DENIED',
+      '403 PERMISSION_DENIED',
+      (bob, path, headers) => patch(bob, path, { mode: '0777' }, headers),
+    ],
+  ];
+  const patch = (client: Client, path: string, body: object, headers: Record<string, string>) =>
+    client.request('PATCH', fileTarget(path), { headers, body: JSON.stringify(body) });
+
+  it.each(ACTS)('%s: cannot guess at its bytes by their tag', async (_, guarded, free, act) => {
+    const outcomes: Record<string, string[]> = {};
+    for (const condition of ['if-match', 'if-none-match'])
+      for (const isRight of [true, false]) {
+        const [path, tag] = await closed();
+        const answer = await act(server.client('bob'), path, { [condition]: isRight ? tag : '"1-0000000000000000"' });
+        (outcomes[condition] ??= []).push(answer.outcome);
+      }
+    const same = (outcome: string) => [outcome, outcome];
+    expect(outcomes).toEqual({ 'if-match': same(guarded), 'if-none-match': same(free) });
+  });
+
+  it('may still ask that it is there, or that it is not', async () => {
+    const [path] = await closed();
+    const bob = server.client('bob');
+    expect((await bob.put(path, 'new', { 'if-match': '*' })).outcome).toBe('200');
+    expect((await bob.put(path, 'new', { 'if-none-match': '*' })).outcome).toBe('412 PRECONDITION_FAILED');
   });
 });
 

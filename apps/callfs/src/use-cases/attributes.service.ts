@@ -47,7 +47,7 @@ export class AttributesService {
     const plan = async (): Promise<AttributesPlan> => {
       const existing = await this.resolver.existing(caller.identity, path, { follow: followsAtEnd(path, request) });
       const changes = this.judge(caller.identity, existing, request, uid, gid);
-      checkCondition(request.condition, existing.inode, existing.path);
+      checkCondition(caller.identity, request.condition, existing.inode, existing.path);
       return { lockNames: [existing.path.toString()], existing, changes };
     };
     const commit = async ({ existing, changes }: AttributesPlan, guard: CommitGuard): Promise<WriteOutcome> => {

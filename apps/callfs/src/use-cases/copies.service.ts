@@ -68,14 +68,14 @@ export class CopiesService {
       refuseDanglingLink(located);
       if (isDirectory && located.path.isWithin(source.path)) throw intoItself(source.path);
       const fresh = this.newNames.plan(identity, located);
-      checkCondition(options.condition, null, located.path);
+      checkCondition(identity, options.condition, null, located.path);
       return { lockNames, source, path: located.path, fresh };
     }
     const replaced = asExisting(located);
     if (!options.overwrite || isDirectory || replaced.inode.id === source.inode.id) throw alreadyExists(replaced);
     if (replaced.inode.type === 'directory') throw isADirectory(located.path);
     this.authorizer.write(identity, replaced.inode, located.path);
-    checkCondition(options.condition, replaced.inode, located.path);
+    checkCondition(identity, options.condition, replaced.inode, located.path);
     return { lockNames, source, path: located.path, replaced };
   }
 

@@ -217,7 +217,7 @@ export class FilesService {
     const isCompared = name === path.toString();
     if (!isExisting(located)) {
       const fresh = this.newNames.plan(identity, located);
-      checkCondition(terms.condition, null, located.path);
+      checkCondition(identity, terms.condition, null, located.path);
       return { lockNames, isCompared, located, fresh };
     }
     const existing = asExisting(located);
@@ -225,7 +225,7 @@ export class FilesService {
     if (terms.mode === 'create') throw alreadyExists(existing);
     if (inode.type === 'directory') throw isADirectory(located.path);
     this.authorizer.write(identity, inode, located.path);
-    checkCondition(terms.condition, inode, located.path);
+    checkCondition(identity, terms.condition, inode, located.path);
     return { lockNames, isCompared, located, existing, changes: this.replacementChanges(caller, inode, terms, located.path) };
   }
 

@@ -74,7 +74,7 @@ export class MovesService {
     if (origin.missing.length > 1) throw notFound(from);
     const located = await this.resolver.resolve(identity, to, { follow: false }).catch(parentNotADirectory);
     const source = asFound(origin, from);
-    checkCondition(options.condition, source.inode, source.path);
+    checkCondition(identity, options.condition, source.inode, source.path);
     const lockNames = [...new Set([source.path.toString(), located.path.toString()])];
     if (!isExisting(located)) {
       this.refuseImpossible(source, located, to, options);

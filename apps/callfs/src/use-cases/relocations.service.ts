@@ -204,7 +204,7 @@ export class RelocationsService {
   private async plan(caller: Caller, path: VirtualPath, { follow, condition }: RelocationOptions): Promise<RelocationPlan> {
     const existing = await this.resolver.existing(caller.identity, path, { follow: followsAtEnd(path, { follow }) });
     if (existing.inode.type === 'file') this.authorizer.write(caller.identity, existing.inode, existing.path);
-    checkCondition(condition, existing.inode, existing.path);
+    checkCondition(caller.identity, condition, existing.inode, existing.path);
     return { lockNames: [existing.path.toString()], existing };
   }
 

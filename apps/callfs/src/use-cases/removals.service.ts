@@ -55,7 +55,7 @@ export class RemovalsService {
     if (path.isRoot) throw rootStays();
     const existing = await this.resolver.existing(caller.identity, path, { follow: false });
     this.authorizer.remove(caller.identity, existing.parent, existing.inode, existing.path);
-    checkCondition(options.condition, existing.inode, existing.path);
+    checkCondition(caller.identity, options.condition, existing.inode, existing.path);
     return { lockNames: [existing.path.toString()], existing };
   }
 }

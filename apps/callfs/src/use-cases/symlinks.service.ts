@@ -34,7 +34,7 @@ export class SymlinksService {
       const located = await this.resolver.resolve(caller.identity, path, { follow: false }).catch(parentNotADirectory);
       if (isExisting(located)) throw alreadyExists(asExisting(located));
       const fresh = this.newNames.plan(caller.identity, located);
-      checkCondition(condition, null, located.path);
+      checkCondition(caller.identity, condition, null, located.path);
       return { lockNames: [located.path.toString()], path: located.path, fresh };
     };
     const commit = async (planned: LinkPlan, guard: CommitGuard): Promise<WriteOutcome> => {

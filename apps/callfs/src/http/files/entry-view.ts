@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Identity } from '@callfs/auth';
-import { formatRfc3339, mayAccess, READ, type FileType, type Inode, type VirtualPath } from '@callfs/core';
+import { formatRfc3339, type FileType, type Inode, type VirtualPath } from '@callfs/core';
 import { entryEtagOf } from '../../use-cases/etag';
+import { mayKnowContent } from '../../use-cases/may-know-content';
 import { PrincipalNames } from '../../use-cases/principal-names';
 import { Placement } from './placement';
 
@@ -30,12 +31,6 @@ export interface EntryView {
 /** `0644`: the permission bits as `chmod` takes them. */
 export function octalMode(mode: number): string {
   return mode.toString(8).padStart(4, '0');
-}
-
-/** Whether `identity` may learn what tells of a file's bytes: its tag and digest. */
-export function mayKnowContent(identity: Identity, inode: Inode): boolean {
-  if (inode.type !== 'file') return true;
-  return mayAccess(identity, inode, READ) && (!identity.scope || identity.scope.verbs.includes('read'));
 }
 
 /** Shows inodes as entries of the API. */

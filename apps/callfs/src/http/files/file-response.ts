@@ -6,12 +6,12 @@ import type { Caller } from '../../use-cases/caller';
 import { etagOf } from '../../use-cases/etag';
 import { FilesService } from '../../use-cases/files.service';
 import type { Existing } from '../../use-cases/located';
+import { mayKnowContent } from '../../use-cases/may-know-content';
 import { Exchange } from '../exchange';
 import { sendBody, sendFileHead, type Headers } from '../respond';
 import { contentRange, parseRange, unsatisfiedRange } from '../semantics/byte-ranges';
 import { judgeRead, rangeApplies } from '../semantics/conditions';
 import { multipartByteRanges, type MultipartBody } from '../semantics/multipart-byteranges';
-import { mayKnowContent } from './entry-view';
 import { FileFields } from './file-fields';
 
 /** What is between a file and a recipient who did not come with a key. */

@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { Identity } from '@callfs/auth';
 import { entryEtagOf } from '../../use-cases/etag';
 import type { WriteOutcome } from '../../use-cases/write-outcome';
+import { mayKnowContent } from '../../use-cases/may-know-content';
 import type { Exchange } from '../exchange';
 import { writeJsonText } from '../respond';
-import { EntryViews, mayKnowContent } from './entry-view';
+import { EntryViews } from './entry-view';
 
 /** Answers who has made or replaced something: 201 with where it is, or 200, and the entry as it is now. */
 @Injectable()
