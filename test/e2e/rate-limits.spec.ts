@@ -137,6 +137,10 @@ describe('limits that are configured', () => {
     for (let i = 0; i < 3; i++) expect((await guess('192.0.2.50')).outcome).toBe('401 AUTHENTICATION_FAILED');
     expect((await guess('192.0.2.50')).outcome).toBe(TOO_MANY);
     expect((await guess('192.0.2.51')).outcome).toBe('401 AUTHENTICATION_FAILED');
+    // Whoever has one address of IPv6 has 2^64 of them.
+    for (let i = 0; i < 3; i++) expect((await guess(`2001:db8:1:2::${i}`)).outcome).toBe('401 AUTHENTICATION_FAILED');
+    expect((await guess('2001:db8:1:2:3:4:5:6')).outcome).toBe(TOO_MANY);
+    expect((await guess('2001:db8:1:3::1')).outcome).toBe('401 AUTHENTICATION_FAILED');
     const right = { authorization: `Bearer ${ROOT_KEY}`, 'x-forwarded-for': '192.0.2.50' };
     expect((await anonymous.request('GET', '/metrics', { headers: right })).status).toBe(200);
   });

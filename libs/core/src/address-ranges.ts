@@ -31,6 +31,25 @@ export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
+const IPV6_GROUPS = 8;
+const IPV6_NETWORK_GROUPS = 4;
+
+/**
+ * What is counted as one client: an IPv4 address, of IPv6 the network of 64 bits, since whoever has one address has all of
+ * those (RFC 6177). What is no address stands for itself.
+ */
+export function clientNetwork(address: string): string {
+  const plain = plainAddress(address);
+  if (isIP(plain) !== 6) return plain;
+  const [head = [], tail] = (plain.split('%')[0] ?? '')
+    .split('::')
+    .map((part) => part.split(':').filter((group) => group !== ''));
+  const missing = IPV6_GROUPS - head.length - (tail?.length ?? 0);
+  const groups = tail === undefined ? head : [...head, ...Array<string>(missing).fill('0'), ...tail];
+  const network = groups.slice(0, IPV6_NETWORK_GROUPS).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
+}
+
 function familyOf(address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 6 ? 'ipv6' : 'ipv4';
 }

@@ -1,4 +1,4 @@
-export { AddressRanges, isAddressRange, plainAddress } from './address-ranges';
+export { AddressRanges, clientNetwork, isAddressRange, plainAddress } from './address-ranges';
 export type { ByteRange } from './byte-range';
 export { makeDurableDirectory } from './durable-directory';
 export { CallfsError, type ErrorCode, type ErrorDetails } from './callfs-error';

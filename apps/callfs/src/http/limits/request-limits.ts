@@ -1,4 +1,4 @@
-import { CallfsError } from '@callfs/core';
+import { CallfsError, clientNetwork } from '@callfs/core';
 import type { Rate, RateLimiter, Ruling } from '@callfs/limiting';
 import { RATE_LIMIT_GROUPS, type CallfsConfig, type RateLimitGroup } from '../../config/config';
 import { tooMany } from '../../use-cases/too-many';
@@ -61,13 +61,16 @@ export class RequestLimits {
   async wrongKey(exchange: Exchange, refusal: CallfsError): Promise<never> {
     const rate = this.rates.get('failed_authentication');
     if (rate === undefined) throw refusal;
-    const address = this.addresses.of(exchange.request);
-    const ruling = await this.limiter.take(`failed_authentication:address:${address}`, rate);
+    const ruling = await this.limiter.take(`failed_authentication:${this.addressOf(exchange)}`, rate);
     throw ruling.allowed ? refusal : tooMany('wrong API keys from this address', ruling);
   }
 
-  private whoAsks({ identity, request }: Exchange): string {
-    return identity ? `key:${identity.keyId}` : `address:${this.addresses.of(request)}`;
+  private whoAsks(exchange: Exchange): string {
+    return exchange.identity ? `key:${exchange.identity.keyId}` : this.addressOf(exchange);
+  }
+
+  private addressOf({ request }: Exchange): string {
+    return `address:${clientNetwork(this.addresses.of(request))}`;
   }
 
   private enter({ response }: Exchange, who: string): void {

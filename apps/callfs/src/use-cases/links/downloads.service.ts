@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Authenticator } from '@callfs/auth';
-import { AddressRanges, CallfsError, VirtualPath, type ByteRange } from '@callfs/core';
+import { AddressRanges, CallfsError, clientNetwork, VirtualPath, type ByteRange } from '@callfs/core';
 import { RateLimiter, type Rate } from '@callfs/limiting';
 import type { BlobBody } from '@callfs/storage';
 import type { Caller } from '../caller';
@@ -142,7 +142,7 @@ export class DownloadsService {
     if (link.password === null) return;
     if (password === undefined) throw passwordRequired('This link has a password.');
     const buckets: [string, Rate][] = [
-      [`link-password:${link.id}:${address}`, GUESSES],
+      [`link-password:${link.id}:${clientNetwork(address)}`, GUESSES],
       [`link-password:${link.id}`, ALL_GUESSES],
     ];
     for (const [bucket, rate] of buckets) {
