@@ -301,6 +301,14 @@ function beginTus(client: Client, path: string): Promise<Answer> {
   return client.request('POST', '/v1/uploads', { headers });
 }
 
+/** Of a part that there never was. */
+function putTogether(client: Client, path: string): Promise<Answer> {
+  const concat = `final;/v1/uploads/${'x'.repeat(32)}`;
+  return client.request('POST', '/v1/uploads', {
+    headers: { ...TUS, 'upload-concat': concat, 'upload-metadata': metadata({ path }) },
+  });
+}
+
 describe('A5 a key for some verbs', () => {
   const ACTS: Readonly<Record<string, { verbs: readonly string[]; act: (client: Client, at: string) => Promise<Answer> }>> = {
     'reads a file': { verbs: ['read'], act: (client, at) => client.get(`${at}/file`) },
@@ -372,6 +380,7 @@ describe('A5 a key for some verbs', () => {
     ['changing a mode', 'list', (client, path) => client.patch(path, { mode: '0600' })],
     ['moving the bytes', 'delete', (client, path) => client.patch(path, { backend: 'localfs' })],
     ['beginning an upload', 'share', (client, path) => beginTus(client, path)],
+    ['putting uploads together', 'read', (client, path) => putTogether(client, path)],
   ])('%s with a key that is only for %s is refused alike where there is something and where not', async (_, verb, act) => {
     const at = await fixture();
     await must(root.symlink(`${at}/symlink`, 'nowhere'));

@@ -76,6 +76,7 @@ export class UploadsService {
    * complete or not partial, `UPLOAD_NOT_FOUND`, and the conditions of a PUT. Asked for again, it is as it was.
    */
   async concatenate(caller: Caller, sources: readonly string[], wanted: Omit<NewUpload, 'size'>): Promise<UploadProgress> {
+    requireVerb(caller.identity, ['write']);
     requireWithin(caller.identity, wanted.path);
     const path = wanted.path.toString();
     const before = await this.table.findFinal(caller.identity.uid, path, sources);
@@ -170,7 +171,6 @@ export class UploadsService {
     { identity }: Caller,
     upload: Pick<UploadRecord, 'kind' | 'path' | 'terms' | 'metadata' | 'size'> & Partial<UploadRecord>,
   ): Promise<UploadRecord> {
-    requireVerb(identity, ['write']);
     const { uid, user } = identity;
     const id = randomBytes(ID_BYTES).toString('base64url');
     return this.table.insert({ sources: [], received: 0, ...upload, id, uid, user, state: 'open', attempt: 1 });
@@ -178,9 +178,9 @@ export class UploadsService {
 
   /** `UPLOAD_NOT_FOUND`, `UPLOAD_GONE`, `PERMISSION_DENIED` with a key that may not write there. */
   private async owned({ identity }: Caller, id: string): Promise<UploadRecord> {
+    requireVerb(identity, ['write']);
     const upload = ID.test(id) ? await this.table.find(id) : undefined;
     if (upload?.uid !== identity.uid) throw new CallfsError('UPLOAD_NOT_FOUND', 'There is no such upload. Begin a new one.');
-    requireVerb(identity, ['write']);
     if (upload.path !== null) requireWithin(identity, VirtualPath.fromText(upload.path));
     const isOver = upload.state === 'open' && upload.expiresMs <= upload.nowMs;
     if (!isOver && upload.state !== 'expired') return upload;
