@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { Answer, Client, fileTarget, names } from '../support/client';
 import { freshDirectory, must, snapshot } from '../support/fixture';
 import { issueKey, revokeKey, type TestKey } from '../support/keys';
@@ -535,6 +536,25 @@ describe('users', () => {
     expect((await must(root.postJson('/v1/admin/users', { name: 'dora' }))).json).toMatchObject({ uid: 2100 });
     expect((await ask(client)).status).toBe(401);
   });
+
+  it('A3 that are added have no key of whoever was taken out of the configuration under that name', () =>
+    withServer({}, async (own) => {
+      const { client, key } = await issueKey(own, { user: 'alice' });
+      await must(client.put('/home/alice/file', 'content'));
+      const { token } = await makeLink(client, '/home/alice/file');
+      await own.stop();
+      const file = parse(await readFile(own.configFile, 'utf8')) as { auth: { users: { name: string }[] } };
+      file.auth.users = file.auth.users.filter(({ name }) => name !== 'alice');
+      await writeFile(own.configFile, stringify(file));
+      await own.start();
+      const outcomes = async () => [
+        (await new Client(() => own.url, key).get('/')).status,
+        (await download(own.anonymous(), token)).status,
+      ];
+      expect(await outcomes()).toEqual([401, 410]);
+      await must(own.client().postJson('/v1/admin/users', { name: 'alice' }));
+      expect(await outcomes()).toEqual([401, 410]);
+    }));
 
   it('of the configuration are not changed here', async () => {
     for (const name of ['alice', 'root']) {

@@ -155,11 +155,11 @@ export class AccessRows {
     return rows.map(({ memberOf, ...row }) => ({ ...row, groups: JSON.parse(memberOf) as number[] }));
   }
 
-  /** `USER_ALREADY_EXISTS`. */
+  /** With none of the keys and links that somebody of that name had before. `USER_ALREADY_EXISTS`. */
   async insertAccount({ name, uid, gid, groups, umask, createdMs, createdBy }: AccountRow): Promise<void> {
     const parameters = [name, uid, gid, JSON.stringify(groups), umask, createdMs, createdBy];
     try {
-      await this.change({ sql: INSERT_ACCOUNT, parameters });
+      await this.change({ sql: INSERT_ACCOUNT, parameters }, ...this.endOf(name));
     } catch (error) {
       if (!CallfsError.is(error, 'CONFLICT')) throw error;
       throw new CallfsError('USER_ALREADY_EXISTS', `There is a user ${name} already.`, { cause: error, details: { user: name } });
@@ -168,14 +168,20 @@ export class AccessRows {
 
   /** The user with all of its keys and links; whether there was one. */
   async removeAccount(name: string): Promise<boolean> {
-    const revoke = (table: string) =>
-      `UPDATE ${table} SET revoked_ms = ${this.store.tables.now} WHERE user_name = ? AND revoked_ms IS NULL`;
     const [removed] = await this.change(
       { sql: 'DELETE FROM account WHERE name = ? RETURNING name', parameters: [name] },
-      { sql: revoke('api_key'), parameters: [name] },
-      { sql: revoke('link'), parameters: [name] },
+      ...this.endOf(name),
     );
     return removed !== undefined && removed.length > 0;
+  }
+
+  /** Of a user's keys and links. */
+  private endOf(user: string): TableStatement[] {
+    const { now } = this.store.tables;
+    return ['api_key', 'link'].map((table) => ({
+      sql: `UPDATE ${table} SET revoked_ms = ${now} WHERE user_name = ? AND revoked_ms IS NULL`,
+      parameters: [user],
+    }));
   }
 
   /** What the statements answer. */
