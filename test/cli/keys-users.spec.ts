@@ -38,7 +38,7 @@ describe('callfs keys', () => {
       expect.objectContaining({ id, user: 'alice' }),
     );
 
-    expect(await cli('keys', 'revoke', id)).toEqual({ code: 0, stdout: `${id}\n`, stderr: '' });
+    expect(await cli('keys', 'revoke', created.stdout.trim())).toEqual({ code: 0, stdout: `${id}\n`, stderr: '' });
     expect((await client.get('/home/alice/a/file')).outcome).toBe('401 AUTHENTICATION_FAILED');
     expect((await cli('keys', 'list', '--user', 'alice')).stdout).not.toContain(id);
     expect((await cli('keys', 'list', '--all')).stdout).toContain('revoked');

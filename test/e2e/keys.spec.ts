@@ -583,6 +583,31 @@ describe('users', () => {
   });
 });
 
+it('B5 a key or token that is sent where its id belongs is told nowhere', async () => {
+  const { key, client } = await issueKey(server, { user: 'alice' });
+  await must(client.put('/home/alice/linked', 'content'));
+  const { token } = await makeLink(client, '/home/alice/linked');
+  for (const [method, target, outcome] of [
+    ['DELETE', `/v1/keys/${key}`, '404 KEY_NOT_FOUND'],
+    ['DELETE', `/v1/admin/keys/${key}`, '404 KEY_NOT_FOUND'],
+    ['GET', `/v1/admin/keys/${key}`, '405 METHOD_NOT_ALLOWED'],
+    ['PUT', `/v1/keys/${key}`, '405 METHOD_NOT_ALLOWED'],
+    ['DELETE', `/v1/links/${token}`, '404 LINK_NOT_FOUND'],
+    ['DELETE', `/v1/links/${token.slice(0, 60)}`, '404 LINK_NOT_FOUND'],
+  ] as const) {
+    const answer = await root.request(method, target);
+    expect(answer.outcome).toBe(outcome);
+    expect(answer.text).not.toContain(target.split('/').at(-1));
+  }
+  const last = `/v1/admin/keys/${'0'.repeat(8)}`;
+  await root.request('DELETE', last);
+  await expect.poll(() => server.output.includes(`"path":"${last}"`)).toBe(true);
+  for (const secret of [key, token.slice(0, 60)]) expect(server.output).not.toContain(secret);
+  const audit = async () => (await must(root.request('GET', '/v1/admin/audit?limit=100'))).text;
+  await expect.poll(audit).toContain('"detail":"00000000"');
+  for (const secret of [key, token.slice(0, 60)]) expect(await audit()).not.toContain(secret);
+});
+
 it('B5 no issued key is in what the server says', async () => {
   const { key, client, id } = await issueKey(server, { user: 'alice' });
   await client.get('/home/alice/none');

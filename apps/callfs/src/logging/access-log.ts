@@ -1,4 +1,5 @@
 import type { Log } from './log';
+import { withoutSecrets } from './without-secrets';
 
 /** What an access line tells of one request. */
 export interface AccessEntry {
@@ -45,7 +46,7 @@ export class AccessLog {
     if (this.pending === '') setImmediate(this.flush);
     this.pending +=
       `{"level":"info","time":"${this.now()}","msg":"request","request_id":"${entry.requestId}","trace_id":"${entry.traceId}"` +
-      `,"method":"${entry.method}","path":${quoted(withoutToken(entry.path), PATH_MAX)},"status":${entry.status}` +
+      `,"method":"${entry.method}","path":${quoted(withoutSecrets(entry.path), PATH_MAX)},"status":${entry.status}` +
       (entry.aborted ? ',"aborted":true' : '') +
       `,"duration_ms":${Math.round(entry.durationMs * 1000) / 1000},"bytes_in":${entry.bytesIn},"bytes_out":${entry.bytesOut}` +
       `,"user":${quoted(entry.user, USER_AGENT_MAX)},"remote_addr":${quoted(entry.remoteAddress, USER_AGENT_MAX)}` +
@@ -60,17 +61,6 @@ export class AccessLog {
     }
     return this.lastTime;
   }
-}
-
-const DOWNLOAD = '/download/';
-
-/** As tokens of links look. */
-const TOKEN = /[\w-]{80,}/g;
-
-/** Whoever has the token of a link has its file, so it is no more for logs than a key, however its URL was spelt. */
-function withoutToken(path: string): string {
-  if (path.startsWith(DOWNLOAD)) return `${DOWNLOAD}***`;
-  return path.length < 80 || path.startsWith('/v1/') ? path : path.replace(TOKEN, '***');
 }
 
 function quoted(text: string, maxLength: number): string {

@@ -1,4 +1,5 @@
 import { CommandRunner, Help, Option, SubCommand } from 'nest-commander';
+import { digestKey, keyIdOf } from '@callfs/auth';
 import type { RevocationView } from '../../http/access/key-view';
 import { AdminClient } from '../admin-client';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
@@ -9,7 +10,7 @@ export class KeysRevokeCommand extends CommandRunner {
   async run(ids: string[], options: ConfigOption): Promise<void> {
     const client = AdminClient.for(options);
     const failed: unknown[] = [];
-    for (const id of ids) {
+    for (const id of ids.map(idOf)) {
       try {
         const ended = await client.delete<RevocationView>(`/v1/admin/keys/${encodeURIComponent(id)}`);
         process.stdout.write(`${id}\n`);
@@ -37,8 +38,14 @@ by changing it; after that, revoking its id ends what was made with it.
 
 Examples:
   callfs keys revoke 1a2b3c4d
+  callfs keys revoke callfs_…          # the key itself, which is not sent
   callfs keys revoke $(callfs keys list --user alice --json | jq -r '.[].id')`;
   }
+}
+
+/** Of a key that was given itself, as whoever has found it would: it does not leave this machine. */
+function idOf(given: string): string {
+  return given.startsWith('callfs_') ? keyIdOf(digestKey(given)) : given;
 }
 
 /** A line, if anything did. */

@@ -1,3 +1,4 @@
+import { withoutSecrets } from '../../logging/without-secrets';
 import type { AuditLog } from '../../use-cases/audit/audit-log';
 import { asCallfsError } from '../error-response';
 import type { Exchange } from '../exchange';
@@ -80,5 +81,5 @@ function pathOf({ route, target }: Exchange): string | undefined {
 
 /** What the URL names; the token of a link is as good as a key. */
 function detailOf({ route, target }: Exchange): string | null {
-  return isTree(route) || route.startsWith(DOWNLOAD) ? null : target.path.slice(0, DETAIL_MAX);
+  return isTree(route) || route.startsWith(DOWNLOAD) ? null : withoutSecrets(target.path).slice(0, DETAIL_MAX);
 }

@@ -22,6 +22,7 @@ export const DEFAULT_VERBS: readonly KeyVerb[] = ['read', 'list', 'write', 'dele
 /** So that a key is known for one wherever it turns up. */
 const PREFIX = 'callfs_';
 const RANDOM_BYTES = 32;
+const KEY_ID = /^[0-9a-f]{8}$/;
 /** So many valid keys a user may have, and so many that have ended are still told of. */
 const KEYS_MAX = 1000;
 
@@ -121,6 +122,7 @@ export class KeysService {
    */
   async revoke(caller: Caller, id: string, options: { readonly ownOnly: boolean }): Promise<EndedWithKey> {
     const { identity } = caller;
+    if (!KEY_ID.test(id)) throw noKeyId();
     caller.note?.({ operation: 'key.revoke', paths: [], detail: id });
     if (!options.ownOnly) requireAdministrator(identity);
     const row = await this.rows.key(id);
@@ -151,6 +153,12 @@ export class KeysService {
 
 function noSuchKey(id: string): CallfsError {
   return new CallfsError('KEY_NOT_FOUND', `There is no API key ${id} here. Keys of the configuration end by changing it.`);
+}
+
+/** What was sent instead is not told, since it may be the key. */
+function noKeyId(): CallfsError {
+  const message = 'An API key is named by its id, 8 digits that "callfs keys list" shows, and not by itself.';
+  return new CallfsError('KEY_NOT_FOUND', message);
 }
 
 /** For the audit. */

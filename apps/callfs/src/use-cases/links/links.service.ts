@@ -29,6 +29,8 @@ export interface GeneratedLink {
   readonly token: string;
 }
 
+const LINK_ID = /^[0-9a-f]{32}$/;
+
 /** Making, listing and revoking download links. */
 @Injectable()
 export class LinksService {
@@ -76,6 +78,8 @@ export class LinksService {
 
   /** From now on nobody begins a download with it. `LINK_NOT_FOUND`, also for one of somebody else. */
   async revoke(caller: Caller, id: string): Promise<void> {
+    // What was sent instead may be the token.
+    if (!LINK_ID.test(id)) throw noSuchLink();
     caller.note?.({ operation: 'link.revoke', paths: [], detail: id });
     if (!(await this.rows.revoke(id, ownerOf(caller)))) throw noSuchLink();
   }
