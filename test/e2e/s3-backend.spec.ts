@@ -95,9 +95,9 @@ it('D1 64 uploads that fall silent after 9 MiB: others are answered, in bounded 
     });
     try {
       for (const socket of sockets) socket.write(content.subarray(0, sent));
-      // All are in their second part, and at most sixteen parts have a place in memory.
+      // All are in their second part, and at most eight parts have a place in memory.
       await settlesWithin(60_000)(async () => (await bucket.leftovers()).length, clients);
-      await settlesWithin(60_000)(async () => (await inSpool()) >= clients - 16, true);
+      await settlesWithin(60_000)(async () => (await inSpool()) >= clients - 8, true);
 
       for (const [name, bytes] of [
         ['/large', content],

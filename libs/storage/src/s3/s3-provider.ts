@@ -24,7 +24,7 @@ import type { PartPlaces } from './upload-part';
 
 const PREFIX = 'blobs/';
 const PAGE = 1000;
-const UPLOAD_BUFFER_BYTES = 192 * 1024 * 1024;
+const UPLOAD_BUFFER_BYTES = 128 * 1024 * 1024;
 /** An upload that began so long ago belongs to a process that died: it is far longer than any body takes. */
 const STALE_UPLOAD_MS = 7 * 24 * 3600 * 1000;
 

@@ -22,6 +22,7 @@ import {
 import type { S3Options } from './s3-options';
 
 const ATTEMPTS = 3;
+/** Of what waits for nobody but the server. */
 const MAX_SOCKETS = 512;
 
 /** What an object may be made with, for a new object and a new upload alike. */
@@ -41,7 +42,10 @@ export interface UnfinishedUpload {
 export class S3Requests {
   /** Bounded by the time in which nothing moves. */
   private readonly client: S3Client;
-  /** For bodies that a consumer may take slowly: bounded by the time to the head of the answer. */
+  /**
+   * For bodies that a consumer may take slowly: bounded by the time to the head of the answer. Each has its connection for as long
+   * as its consumer likes, so there is one for every other.
+   */
   private readonly downloads: S3Client;
   private readonly bucket: { readonly Bucket: string };
   private readonly attributes: ObjectAttributes;
@@ -54,9 +58,9 @@ export class S3Requests {
       ServerSideEncryption: options.serverSideEncryption as ServerSideEncryption | undefined,
       SSEKMSKeyId: options.kmsKeyId,
     };
-    this.client = new S3Client(configuration(options, { socketTimeout: timeoutMs }));
+    this.client = new S3Client(configuration(options, MAX_SOCKETS, { socketTimeout: timeoutMs }));
     const toTheHead = { requestTimeout: timeoutMs, throwOnRequestTimeout: true, socketTimeout: 0 };
-    this.downloads = new S3Client(configuration(options, toTheHead));
+    this.downloads = new S3Client(configuration(options, Infinity, toTheHead));
   }
 
   async put(object: string, body: Buffer, condition: { readonly IfNoneMatch?: '*' } = {}): Promise<void> {
@@ -130,7 +134,7 @@ export class S3Requests {
   }
 }
 
-function configuration(options: S3Options, timeouts: object): S3ClientConfig {
+function configuration(options: S3Options, maxSockets: number, timeouts: object): S3ClientConfig {
   const { accessKey, secretKey } = options;
   return {
     region: options.region,
@@ -147,8 +151,8 @@ function configuration(options: S3Options, timeouts: object): S3ClientConfig {
     requestHandler: {
       ...timeouts,
       connectionTimeout: Math.min(options.fileOpTimeoutMs, 5_000),
-      httpAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
-      httpsAgent: { maxSockets: MAX_SOCKETS, keepAlive: true },
+      httpAgent: { maxSockets, keepAlive: true },
+      httpsAgent: { maxSockets, keepAlive: true },
     },
   };
 }
