@@ -21,6 +21,7 @@ import { Sessions } from '../src/postgres/sessions';
 import { MIGRATION_LOCK } from '../src/postgres/tree-functions';
 import {
   authorised,
+  blob,
   faultsOf,
   find,
   inline,
@@ -125,6 +126,91 @@ describe('two stores on one database', () => {
     await held.release();
     await appended;
     expect(await condemned).toEqual([]);
+  });
+
+  describe('a copy of a tree beside commits waits for them and they for it, never each for the other', () => {
+    /** `/t/f` and `/t/g` with older and newer content, on two nodes; whoever waits in a circle waits to the end. */
+    async function openTree(content = () => inline('x')): Promise<[PostgresMetadataStore, PostgresMetadataStore, string]> {
+      const database = await server.createDatabase();
+      await server.query(`ALTER DATABASE ${database} SET deadlock_timeout = '10min'`);
+      const dsn = server.dsn(database);
+      const [a, b] = await Promise.all([open(dsn), open(dsn)]);
+      await makeDirectory(a, ['t']);
+      for (const name of ['f', 'g']) await makeFile(a, ['t', name], content());
+      return [a, b, database];
+    }
+    const copied = async (store: PostgresMetadataStore) =>
+      store.copyTree(await target(store, 't'), await place(store, 'copy'), { uid: 0, gid: 0, umask: 0, directoryBits: 0 }, null);
+    const holdOlder = (database: string) =>
+      holding(database, 'SELECT 1 FROM content WHERE id = (SELECT min(id) FROM content) FOR UPDATE');
+
+    it.each([
+      ['small contents', () => inline('new')],
+      ['blobs', blob],
+    ])('where a batch replaces several files: %s', async (_, content) => {
+      const [a, b, database] = await openTree();
+      const targets = [await target(b, 't', 'g'), await target(b, 't', 'f')];
+      const held = await holdOlder(database);
+      const copy = copied(a);
+      await waiting(database, 1);
+      const replaced = targets.map((each) => b.replaceContent(each, content(), {}));
+      await waiting(database, 2);
+      await held.release();
+      await Promise.all([copy, ...replaced]);
+      expect(await faultsOf(a)).toEqual([]);
+    });
+
+    it('where a batch makes a name beside the copy', async () => {
+      const [a, b, database] = await openTree();
+      const [at, replaced] = [await place(b, 'beside'), await target(b, 't', 'f')];
+      const held = await holdOlder(database);
+      const copy = copied(a);
+      await waiting(database, 1);
+      const batch = [b.createFile(at, ROOT_OWNED, blob(), null), b.replaceContent(replaced, inline('new'), {})];
+      await waiting(database, 2);
+      await held.release();
+      await Promise.all([copy, ...batch]);
+      expect(await namesIn(a)).toEqual(['beside', 'copy', 't']);
+    });
+
+    it('where a directory changes meanwhile', async () => {
+      const [a, b, database] = await openTree();
+      await makeDirectory(a, ['d']);
+      const [replaced, changed] = [await target(b, 't', 'f'), await target(a, 'd')];
+      const held = await holdOlder(database);
+      const copy = copied(a);
+      await waiting(database, 1);
+      const commit = b.replaceContent(replaced, inline('new'), {});
+      await waiting(database, 2);
+      const exclusive = a.setAttributes(changed, { mode: 0o700 });
+      await waiting(database, 3);
+      await held.release();
+      await Promise.all([copy, commit, exclusive]);
+    });
+
+    it('where two nodes replace copies that share their contents, each in another order', async () => {
+      const [a, b, database] = await openTree(blob);
+      await copied(a);
+      const held = await holdOlder(database);
+      const replace = (store: PostgresMetadataStore, names: readonly string[], targets: Target[]) =>
+        names.map((_, index) => store.replaceContent(targets[index]!, inline('new'), {}));
+      const of = (store: PostgresMetadataStore, paths: string[][]) => Promise.all(paths.map((path) => target(store, ...path)));
+      const here = await of(a, [
+        ['t', 'g'],
+        ['t', 'f'],
+      ]);
+      const there = await of(b, [
+        ['copy', 'f'],
+        ['copy', 'g'],
+      ]);
+      const first = replace(b, ['f', 'g'], there);
+      await waiting(database, 1);
+      const second = replace(a, ['g', 'f'], here);
+      await waiting(database, 2);
+      await held.release();
+      await Promise.all([...first, ...second]);
+      expect(await faultsOf(a)).toEqual([]);
+    });
   });
 
   it('P16: directories that move into one another from both never make a cycle', async () => {

@@ -1,13 +1,11 @@
 import type { Client } from 'pg';
 import { CallfsError } from '@callfs/core';
-import { stateOf } from './postgres-errors';
+import { LOCK_TIMED_OUT, stateOf } from './postgres-errors';
 import { MIGRATION_LOCK } from './tree-functions';
 
 /** Whoever waits for so long is told why, and then again from time to time. */
 const FIRST_TOLD_MS = 2_000;
 const TOLD_EVERY_MS = 10_000;
-/** The wait for a lock was longer than `lock_timeout`. */
-export const LOCK_TIMED_OUT = '55P03';
 
 interface Holder {
   readonly pid: number;

@@ -8,8 +8,8 @@ import { gracesOf, type Graces } from '../graces';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
 import { connectionsOf, firstThatWorks, SteadyClient, TYPES, type Connection } from './connection';
-import { LOCK_TIMED_OUT, takeMigrationTurn } from './migration-turn';
-import { stateOf } from './postgres-errors';
+import { takeMigrationTurn } from './migration-turn';
+import { LOCK_TIMED_OUT, stateOf } from './postgres-errors';
 import { PostgresMetadataStore } from './postgres-metadata-store';
 
 export interface PostgresStoreOptions extends Graces {

@@ -13,6 +13,9 @@ const REFUSALS: Readonly<Record<string, ErrorCode>> = {
 /** A directory changes alone: the change is to be made again under the exclusive lock. */
 export const NEEDS_EXCLUSIVE = 'CF005';
 
+/** The wait for a lock was longer than `lock_timeout`. */
+export const LOCK_TIMED_OUT = '55P03';
+
 /** The SQLSTATE, or the code of the system or the driver; empty when there is none. */
 export function stateOf(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };

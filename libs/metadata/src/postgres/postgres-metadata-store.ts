@@ -36,7 +36,7 @@ import {
 import type { Principal, PrincipalRequest } from '../principal';
 import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from '../verification/metadata-fault';
 import { CommitLane, type TreeChange } from './commit-lane';
-import { metadataError } from './postgres-errors';
+import { LOCK_TIMED_OUT, metadataError, stateOf } from './postgres-errors';
 import { PostgresTables, runTableStatement } from './postgres-tables';
 import { ensurePrincipals } from './principal-rows';
 import { COLLECTABLE, CONTENTS, listStatement, READ_INLINE } from './read-statements';
@@ -47,6 +47,8 @@ import { requireCopy, requireRemoval } from './tree-access';
 import { EXCLUSIVE, NOW_NS, SHARED } from './tree-functions';
 import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
 
+/** A commit holds its locks for less, unless it waits for one itself. */
+const CIRCLE_MS = 100;
 /** Of what may still be committed the row stays. The time is one for both statements, so that no row is for both or for none. */
 const FORGET = {
   name: 'callfs_forget',
@@ -193,12 +195,23 @@ export class PostgresMetadataStore extends MetadataStore {
       if (access) await requireCopy(client, access.caller);
       const now = await timeOf(client);
       const [copy] = await client.rows<{ root: InodeId }>('SELECT callfs_copy_rows($1, $2) AS root', json(attributes), now);
-      while (await refreshed(client, attributes)) if (access) await requireCopy(client, access.caller);
-
+      const begin = async () => {
+        await client.rows(SHARED);
+        await client.rows('SELECT 1 FROM inode WHERE id = $1 FOR NO KEY UPDATE', lastOf(to.directory));
+      };
+      const refer = async () => {
+        while (await refreshed(client, attributes)) if (access) await requireCopy(client, access.caller);
+      };
+      await client.rows('SAVEPOINT unreferenced');
+      await refer();
       // From here on it is a commit as any other.
-      await client.rows(SHARED);
+      if (!(await soon(client, begin))) {
+        // Somebody may wait for the contents who is waited for. In the order of all commits nobody does.
+        await client.rows('ROLLBACK TO unreferenced');
+        await begin();
+        await refer();
+      }
       if (guard) await client.rows('SELECT callfs_guard($1)', json(guard));
-      await client.rows('SELECT 1 FROM inode WHERE id = $1 FOR NO KEY UPDATE', lastOf(to.directory));
       await client.rows('SELECT callfs_path($1)', json(source.path));
       const [place] = await client.rows<{ parent: InodeId }>('SELECT callfs_place($1, $2) AS parent', json(to), now);
       await client.rows('SELECT callfs_link($1, $2, $3, 1, $4)', place?.parent, to.name, copy?.root, now);
@@ -396,6 +409,19 @@ export class PostgresMetadataStore extends MetadataStore {
 async function signReceipt(client: TransactionClient, guard: CommitGuard | undefined): Promise<void> {
   if (!guard?.receipt || (await runTableStatement(client, guard.receipt)).length > 0) return;
   throw new CallfsError('STALE_LOCK', 'Another request has taken this over before the commit; nothing has changed.');
+}
+
+/** Whether no lock for `work` had to be waited for longer than it takes to see that there is no circle. */
+async function soon(client: TransactionClient, work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await client.rows(`SET LOCAL lock_timeout = ${CIRCLE_MS}`);
+    await work();
+    await client.rows('SET LOCAL lock_timeout = DEFAULT');
+    return true;
+  } catch (error) {
+    if (stateOf(error) !== LOCK_TIMED_OUT) throw error;
+    return false;
+  }
 }
 
 /** Takes the references of a copy; whether some of it had to be copied anew, so that there may be more to judge and to take. */

@@ -48,6 +48,8 @@ export const SMALL_WRITE_FUNCTIONS: readonly string[] = [
         mode INTEGER, uid BIGINT, gid BIGINT, "hasType" BOOLEAN, ${CONTENT_FIELDS})
       JOIN dentry d ON d.parent_id = w.parent AND d.name = w.name AND d.inode_id = w.id
       JOIN inode i ON i.id = w.id AND i.version = w.version AND i.mode = w.mode AND i.uid = w.uid AND i.gid = w.gid
+      -- The order in which the rows of the old contents are locked.
+      ORDER BY i.content_id
     ), taken AS (
       ${TAKEN}
     ), released AS (
@@ -126,6 +128,7 @@ export const SMALL_WRITE_FUNCTIONS: readonly string[] = [
   BEGIN
     PERFORM pg_advisory_xact_lock_shared(${TREE_LOCK});
     PERFORM 1 FROM inode WHERE id = ANY (inodes) ORDER BY id FOR NO KEY UPDATE;
+    IF ops <> results THEN PERFORM callfs_hold_contents(inodes); END IF;
     written := callfs_write_small(writes, small);
     IF ops = results THEN PERFORM callfs_write_totals();
     ELSE results := callfs_commit(ops, bytes, '{}', FALSE);

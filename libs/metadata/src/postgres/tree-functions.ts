@@ -7,10 +7,12 @@
  * change was judged by stay as they are until it has committed, no two moves make a circle, and no commit with an
  * overtaken fence is still on its way when a raise has returned. Within that, a batch first locks the rows of all
  * inodes that it names, in the order of their numbers, and only then reads what it compares: rows that are read are
- * those of the last commit, and batches of several nodes wait for each other without a circle.
+ * those of the last commit, and batches of several nodes wait for each other without a circle. Next come the rows of the
+ * contents that it may release, in the order of theirs.
  *
  * A tree is copied without any of this: what is written is nobody's until its root has a name, which it gets at the end,
- * under the shared lock. Until then it only takes references, whose rows those wait for who release the same contents.
+ * under the shared lock. Until then it only takes references, whose rows those wait for who release the same contents. Where
+ * it cannot have the lock and the directory of its name soon, it lets go of these rows and takes them last, as a batch does.
  *
  * Each change runs in a subtransaction: one that is refused leaves no trace. SQLSTATEs of class CF are refusals:
  * CF001 CONFLICT, CF002 DIRECTORY_NOT_EMPTY, CF003 STALE_LOCK, CF004 INVALID_REQUEST, CF006 BACKEND_UNAVAILABLE; CF005
@@ -414,6 +416,12 @@ export const TREE_FUNCTIONS: readonly string[] = [
     END IF;
   END $$`,
 
+  // Contents may be shared, and belong to trees that are being copied: whoever releases several locks them in one order.
+  `CREATE OR REPLACE FUNCTION callfs_hold_contents(inodes BIGINT[]) RETURNS VOID LANGUAGE plpgsql AS $$
+  BEGIN
+    PERFORM 1 FROM content WHERE id IN (SELECT content_id FROM inode WHERE id = ANY (inodes)) ORDER BY id FOR NO KEY UPDATE;
+  END $$`,
+
   // A batch of changes under the lock of the tree: for each, the inode as it is now or why it was refused.
   `CREATE OR REPLACE FUNCTION callfs_commit(ops JSONB, bytes BYTEA[], inodes BIGINT[], exclusive BOOLEAN) RETURNS JSONB LANGUAGE plpgsql AS $$
   DECLARE
@@ -426,6 +434,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     ELSE PERFORM pg_advisory_xact_lock_shared(${TREE_LOCK});
     END IF;
     PERFORM 1 FROM inode WHERE id = ANY (inodes) ORDER BY id FOR NO KEY UPDATE;
+    IF jsonb_array_length(ops) > 1 THEN PERFORM callfs_hold_contents(inodes); END IF;
     FOR i IN 0..jsonb_array_length(ops) - 1 LOOP
       BEGIN
         made := callfs_change(ops->i, bytes[i + 1]);
@@ -527,6 +536,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
     children BIGINT[];
     leaves BIGINT[];
     contents BIGINT[];
+    released BIGINT[] := '{}';
   BEGIN
     WHILE budget > 0 LOOP
       SELECT inode_id INTO tree FROM detached ORDER BY inode_id DESC LIMIT 1 FOR UPDATE SKIP LOCKED;
@@ -540,7 +550,7 @@ export const TREE_FUNCTIONS: readonly string[] = [
         DELETE FROM inode WHERE id = ANY (children) AND type <> 'directory' RETURNING id, content_id
       ) SELECT coalesce(array_agg(id), '{}'), coalesce(array_agg(content_id) FILTER (WHERE content_id IS NOT NULL), '{}')
         INTO leaves, contents FROM gone;
-      IF cardinality(contents) > 0 THEN PERFORM callfs_release(contents, grace_ns); END IF;
+      released := released || contents;
       PERFORM callfs_count('files', -cardinality(leaves));
       budget := budget - cardinality(children);
       EXIT WHEN budget <= 0;
@@ -549,6 +559,8 @@ export const TREE_FUNCTIONS: readonly string[] = [
       PERFORM callfs_count('directories', -1);
       budget := budget - 1;
     END LOOP;
+    -- All at once: the rows of contents are locked in one order.
+    IF cardinality(released) > 0 THEN PERFORM callfs_release(released, grace_ns); END IF;
     PERFORM callfs_write_totals();
     RETURN most - budget;
   END $$`,
