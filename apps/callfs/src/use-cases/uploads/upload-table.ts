@@ -239,9 +239,10 @@ export class UploadTable {
       parameters.push(this.expiryMs - idleMs);
     }
     if (prefix !== undefined) {
-      // A range, not a pattern: no character of a name means anything.
-      conditions.push('(path = ? OR (path >= ? AND path < ?))');
-      parameters.push(prefix === '' ? '/' : prefix, `${prefix}/`, `${prefix}0`);
+      // Neither a pattern, in which characters mean something, nor a range, which depends on the order that the database has.
+      conditions.push('(path = ? OR substr(path, 1, CAST(? AS INTEGER)) = ?)');
+      // Both engines count characters, not UTF-16 units.
+      parameters.push(prefix === '' ? '/' : prefix, [...prefix].length + 1, `${prefix}/`);
     }
     const rows = await this.tables.read<UploadRow>(
       OPERATION,
