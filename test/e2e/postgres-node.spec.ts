@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { must } from '../support/fixture';
 import { PostgresServer } from '../support/postgres';
 import { PATIENT, startServer, type TestServer } from '../support/server';
 
@@ -44,6 +45,15 @@ it('P4, P5: of fifty writers with one condition one wins', async () => {
   expect(await race({ 'If-None-Match': '*' })).toEqual([201, ...Array<number>(49).fill(412)]);
   const etag = (await root.head('/raced')).header('etag') ?? '';
   expect(await race({ 'If-Match': etag })).toEqual([200, ...Array<number>(49).fill(412)]);
+});
+
+it('P7: a NUL in a URL names nothing, and does not keep the audit log from what others do', async () => {
+  const root = server.client();
+  const entries = async () => (await must(root.request('GET', '/v1/admin/audit?path=/audited'))).json.items as unknown[];
+  const answers = ['/v1/links/%00', '/v1/keys/%00'].map((url) => server.client('alice').request('DELETE', url));
+  expect((await Promise.all(answers)).map(({ outcome }) => outcome)).toEqual(['404 LINK_NOT_FOUND', '404 KEY_NOT_FOUND']);
+  await must(root.put('/audited', 'x'));
+  expect(await entries()).toHaveLength(1);
 });
 
 it('N5: answers 503 while PostgreSQL is away, keeps what was acknowledged, and goes on by itself', async () => {

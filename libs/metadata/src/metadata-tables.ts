@@ -3,6 +3,11 @@ import type { Replica } from '@callfs/core';
 /** What a statement takes as a parameter, the same on both engines. Times are whole milliseconds. */
 export type TableValue = string | number | Buffer | null;
 
+/** PostgreSQL has no NUL in its texts, and fails for a parameter that has one. No text of ours does, so none is found by it. */
+export function storable(value: TableValue): TableValue {
+  return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value;
+}
+
 /** One statement in the SQL that both engines share; each `?` stands for the next parameter. */
 export interface TableStatement {
   readonly sql: string;
@@ -12,7 +17,7 @@ export interface TableStatement {
 /**
  * The tables beside the tree (nodes, links, uploads, keys, the audit): few rows, statements that SQLite and PostgreSQL both
  * understand, no cache. `BIGINT` columns hold safe integers and come back as numbers. Never write the tree's own tables
- * here: their caches and totals would not learn of it. Failures of the engine are `METADATA_UNAVAILABLE`.
+ * here: their caches and totals would not learn of it. A NUL in a text becomes U+FFFD, on both. Failures of the engine are `METADATA_UNAVAILABLE`.
  */
 export abstract class MetadataTables {
   /**

@@ -1,5 +1,5 @@
 import type { Replica } from '@callfs/core';
-import { MetadataTables, type TableStatement, type TableValue } from '../metadata-tables';
+import { MetadataTables, storable, type TableStatement, type TableValue } from '../metadata-tables';
 import type { Sessions, TransactionClient } from './sessions';
 import { SHARED } from './tree-functions';
 
@@ -15,11 +15,11 @@ export class PostgresTables extends MetadataTables {
   }
 
   override read<R>(operation: string, sql: string, ...parameters: readonly TableValue[]): Promise<R[]> {
-    return this.timed(operation, () => this.sessions.read<R>(prepared(sql), parameters));
+    return this.timed(operation, () => this.sessions.read<R>(prepared(sql), parameters.map(storable)));
   }
 
   override write<R = never>(operation: string, sql: string, ...parameters: readonly TableValue[]): Promise<R[]> {
-    return this.timed(operation, () => this.sessions.change<R>(prepared(sql), parameters));
+    return this.timed(operation, () => this.sessions.change<R>(prepared(sql), parameters.map(storable)));
   }
 
   override transaction(
@@ -45,7 +45,7 @@ async function holdBlobs(client: TransactionClient, blobs: readonly Replica[]): 
 }
 
 export function runTableStatement(client: TransactionClient, { sql, parameters = [] }: TableStatement): Promise<unknown[]> {
-  return client.rows(prepared(sql).text, ...parameters);
+  return client.rows(prepared(sql).text, ...parameters.map(storable));
 }
 
 const known = new Map<string, { name: string; text: string }>();

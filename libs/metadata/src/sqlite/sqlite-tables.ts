@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { CallfsError, type Replica } from '@callfs/core';
-import { MetadataTables, type TableStatement, type TableValue } from '../metadata-tables';
+import { MetadataTables, storable, type TableStatement, type TableValue } from '../metadata-tables';
 import type { Statements } from './statement-cache';
 
 /** Reads here, changes through the writer thread, as for the tree. */
@@ -48,5 +48,5 @@ export function runTableStatement(statements: Statements, { sql, parameters = []
 
 /** Bytes come out of a message to another thread as a plain `Uint8Array`. */
 function bindable(value: TableValue | Uint8Array): unknown {
-  return value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value;
+  return value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : storable(value);
 }

@@ -53,6 +53,16 @@ export function tableCases({ open, reopen }: Harness): void {
     expect(row?.last).toBe(Number(row?.first) + 1000);
   });
 
+  it('P7: takes a text with NUL for one that nobody has, and keeps it without', async () => {
+    const { tables } = await open();
+    await tables.write('node', INSERT, ...node('n\0 1'));
+    const find = (id: string) => tables.read('node', 'SELECT instance_id FROM node WHERE instance_id = ?', id);
+    expect(await tables.read('node', 'SELECT instance_id FROM node')).toEqual([{ instance_id: 'n\ufffd 1' }]);
+    expect(await find('\0')).toEqual([]);
+    await tables.transaction('node', [{ sql: INSERT, parameters: node('\0') }]);
+    expect(await find('\ufffd')).toHaveLength(1);
+  });
+
   it('takes a question mark in quotes for itself', async () => {
     const { tables } = await open();
     expect(await tables.read('node', `SELECT '?' AS mark, CAST(? AS TEXT) AS value`, 'x')).toEqual([{ mark: '?', value: 'x' }]);
