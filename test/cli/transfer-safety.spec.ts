@@ -3,6 +3,7 @@ import { lstat, mkdir, readdir, readFile, rm, stat, symlink, watch, writeFile } 
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { LocalSource } from '../../apps/callfs/src/cli/client/tree/local-source';
 import type { TreeEntry } from '../../apps/callfs/src/cli/client/tree/tree-entry';
@@ -81,4 +82,12 @@ it('put reads through no link that a file has become since it was listed', async
   await rm(here('swapped/f'));
   await symlink(here('theirs'), here('swapped/f'));
   await expect(source.open(found[1] as TreeEntry)).rejects.toMatchObject({ code: 'ELOOP' });
+});
+
+it('put of a file that became shorter since it was listed fails at once, and not when the server has waited', async () => {
+  await writeFile(here('shrinks'), 'short');
+  const source = new LocalSource(here('shrinks'));
+  const { value: entry } = await source.entries(() => undefined).next();
+  await expect(text(await source.open({ ...(entry as TreeEntry), size: 10 }))).rejects.toThrow('it became shorter');
+  expect(await text(await source.open({ ...(entry as TreeEntry), size: 5 }))).toBe('short');
 });

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { constants, createReadStream, type BigIntStats } from 'node:fs';
 import { lstat, open, readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { TreeEntry, TreeReport, TreeSource } from './tree-entry';
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -26,7 +26,8 @@ export class LocalSource implements TreeSource {
     // Only the root was followed: what has become a link since it was looked at is none of the tree's.
     const file = await open(this.pathOf(names), names.length === 0 ? O_RDONLY : O_RDONLY | O_NOFOLLOW);
     // A file that grows meanwhile is sent as long as it was when it was announced.
-    return file.createReadStream({ end: size - 1, highWaterMark: 1 << 18 });
+    const stream = file.createReadStream({ end: size - 1, highWaterMark: 1 << 18 });
+    return Readable.from(allOf(stream, size), { objectMode: false }).once('close', () => stream.destroy());
   }
 
   private async *walk(names: readonly string[], stats: BigIntStats, report: TreeReport): AsyncGenerator<TreeEntry> {
@@ -73,6 +74,16 @@ export class LocalSource implements TreeSource {
   private pathOf(names: readonly string[]): string {
     return join(this.name, ...names);
   }
+}
+
+/** A file that has become shorter fails at once; a server would wait for what was announced. */
+async function* allOf(stream: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
+  let missing = size;
+  for await (const chunk of stream) {
+    missing -= chunk.length;
+    yield chunk;
+  }
+  if (missing > 0) throw new Error('it became shorter while it was read. Try again');
 }
 
 async function attempt<T>(names: readonly string[], report: TreeReport, work: () => Promise<T>): Promise<T | undefined> {
