@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -125,6 +126,29 @@ describe('a start that fails says in one line which key, why and what next, and 
       );
     } finally {
       disk.unmount();
+    }
+  });
+
+  it('an endpoint of S3 where something else answers', async () => {
+    const other = createHttpServer((_, response) => response.writeHead(404).end('{"message":"no such page"}')).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const env = {
+      CALLFS_BACKEND_DEFAULT_BACKEND: 's3',
+      CALLFS_BACKEND_S3_ENDPOINT: `http://127.0.0.1:${port}`,
+      CALLFS_BACKEND_S3_BUCKET_NAME: 'files',
+      CALLFS_BACKEND_S3_ACCESS_KEY: 'someone',
+      CALLFS_BACKEND_S3_SECRET_KEY: 'Rv4-of-the-bucket',
+    };
+    try {
+      expect(await start(env)).toEqual(
+        failed(/http:\/\/127\.0\.0\.1:\d+ does not answer as an S3 server does \(status 404\)\. Check backend\.s3\.endpoint\./),
+      );
+    } finally {
+      other.close();
     }
   });
 

@@ -57,7 +57,8 @@ function describe(bucket: string, at: string, cause: unknown): string {
   if (status === 301 || name === 'PermanentRedirect' || name === 'AuthorizationHeaderMalformed')
     return `The bucket "${bucket}" is in another region. Change backend.s3.region.`;
   if (status === undefined) return `${at} cannot be reached (${name}). Check backend.s3.endpoint and that the server is up.`;
-  return `The bucket "${bucket}" at ${at} cannot be used (${name}, status ${status}).`;
+  if (name === 'Error') return `${at} does not answer as an S3 server does (status ${status}). Check backend.s3.endpoint.`;
+  return `The bucket "${bucket}" at ${at} cannot be used (${name}, status ${status}). Check backend.s3.endpoint and its server.`;
 }
 
 function nameOf(error: unknown): string {
