@@ -39,6 +39,11 @@ export class TestBucket {
     return new TestBucket(server, client, await mkdtemp(join(tmpdir(), `${DIRECTORY_PREFIX}spool-`)));
   }
 
+  /** Another bucket on the same server. */
+  async makeBesides(name: string): Promise<void> {
+    await this.client.send(new CreateBucketCommand({ Bucket: name }));
+  }
+
   options(overrides: Partial<S3Options> = {}): S3Options {
     const { endpoint, region, accessKey, secretKey } = this.server;
     const server = { endpoint, region, accessKey, secretKey, forcePathStyle: true, fileOpTimeoutMs: 10_000 };

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newStorageKey } from '@callfs/core';
@@ -211,6 +211,42 @@ describe('a root', () => {
   });
 });
 
+describe('P1 a place that is empty, though the metadata has blobs there,', () => {
+  it('is not written to: the node says at its start that the disk is not mounted, and starts once it is', async () => {
+    const server = await launch();
+    await store(server, ['a', 'bb']);
+    await server.stop();
+    const disk = `${server.dataDir}-unmounted`;
+    await rename(server.dataDir, disk);
+    await mkdir(server.dataDir);
+    for (const attempt of [1, 2]) {
+      const from = server.output.length;
+      await expect(server.start()).rejects.toThrow();
+      expect([attempt, await server.exit()]).toEqual([attempt, 1]);
+      expect(server.output.slice(from).match(/The root of localfs .* is empty, but the metadata has blobs in it/g)).toHaveLength(
+        1,
+      );
+    }
+    expect((await gc(server, '--offline --yes')).stderr).toMatch(/Is its disk mounted, and is it the right one\?/);
+    expect(existsSync(join(server.dataDir, 'store-id'))).toBe(false);
+
+    const underneath = `${server.dataDir}-underneath`;
+    await rename(server.dataDir, underneath);
+    await rename(disk, server.dataDir);
+    await server.start();
+    await expectStored(server, ['a', 'bb']);
+    await server.stop();
+    await rename(server.dataDir, disk);
+    await rename(underneath, server.dataDir);
+
+    expect(await gc(server, '--offline --adopt localfs --yes')).toMatchObject({ code: 0, stderr: '' });
+    await server.start();
+    await store(server, ['ccc']);
+    await expectStored(server, ['ccc']);
+    expect(await server.client().get('/a')).toMatchObject({ status: 503 });
+  });
+});
+
 describe('a dump', () => {
   it('makes the store that owns the blobs, or a copy that deletes none of them', async () => {
     const first = await launch();
@@ -266,5 +302,18 @@ describe('P1 P9 two metadata stores at the same time in one bucket', () => {
     await expectStored(first, ['a', 'bb']);
     await bucket.plant(newStorageKey(), Buffer.from('what a node that died has left'));
     await expect.poll(() => bucket.blobs(), { timeout: 60_000, interval: 200 }).toHaveLength(2);
+  });
+
+  it('do not write to another bucket than the one that has their blobs', async () => {
+    const server = await launch({ ...bucket.configuration(), storage: { ...AT_ONCE['storage'], inline_max_bytes: 0 } });
+    await must(server.client().put('/a', 'of this bucket'));
+    await server.stop();
+    await bucket.makeBesides('callfs-other');
+    const wrong = await prepareServer({ dir: server.dir, config: bucket.configuration({ bucket_name: 'callfs-other' }) });
+    await expect(wrong.start()).rejects.toThrow();
+    expect(await wrong.exit()).toBe(1);
+    expect(wrong.output).toMatch(
+      /The bucket of s3 \(backend\.s3\.bucket_name\) is empty, but the metadata has blobs in it\. Is it the right one\?/,
+    );
   });
 });

@@ -154,7 +154,7 @@ export const KEYS = {
   'storage.orphan_grace': key(
     duration({ minMs: 1000 }),
     '24h',
-    'A blob that no metadata knows is removed once it is older than this, which no upload may take.',
+    'A blob that no metadata knows is removed once it is older than this, which no upload may take. A commit that names it is refused for as long again.',
   ),
   'storage.upload_expiry': key(
     duration({ minMs: 1000 }),

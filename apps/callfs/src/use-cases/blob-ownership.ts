@@ -10,6 +10,8 @@ export type Standing =
       readonly isOurs: false;
       /** The other metadata stores that have blobs there, as far as anybody has said so. */
       readonly others: readonly string[];
+      /** Nothing is there of what the metadata has there. */
+      readonly isEmptied?: true;
       /** What it means and what to do, for the operator. */
       readonly message: string;
     };
@@ -20,9 +22,9 @@ const SAMPLE = 1000;
 /** More unknown blobs than these are not what failed writes have left. */
 const USUAL_MAX = 20;
 
-const PLACES: Readonly<Record<string, { readonly key: string; readonly kind: string }>> = {
-  localfs: { key: 'backend.localfs_root_path', kind: 'root' },
-  s3: { key: 'backend.s3.bucket_name', kind: 'bucket' },
+const PLACES: Readonly<Record<string, { readonly key: string; readonly kind: string; readonly ask: string }>> = {
+  localfs: { key: 'backend.localfs_root_path', kind: 'root', ask: 'Is its disk mounted, and is it the right one?' },
+  s3: { key: 'backend.s3.bucket_name', kind: 'bucket', ask: 'Is it the right one?' },
 };
 
 /**
@@ -32,7 +34,8 @@ const PLACES: Readonly<Record<string, { readonly key: string; readonly kind: str
  * are random, and so does the collection of what a store has removed itself.
  *
  * A place is the first one's. Whoever comes after is a guest, and says so before its first blob: to have looked in by mistake
- * leaves no trace. A place that an earlier version has filled is claimed by a metadata store that knows what is in it.
+ * leaves no trace. A place that an earlier version has filled is claimed by a metadata store that knows what is in it. One that
+ * is empty, though the metadata has blobs there, is not the place: a disk that is not mounted looks so. Nobody writes there.
  */
 export class BlobOwnership {
   private readonly logger = new Logger(BlobOwnership.name);
@@ -53,15 +56,21 @@ export class BlobOwnership {
       return { isOurs: false, others: [], message };
     });
     const message = standing.isOurs ? '' : standing.message;
-    if (message !== '' && message !== this.told.get(provider.name)) this.logger.warn(message);
+    const isNews = message !== '' && message !== this.told.get(provider.name);
+    // Whoever would write in an empty place is told by the error.
+    if (isNews && !(!standing.isOurs && standing.isEmptied)) this.logger.warn(message);
     this.told.set(provider.name, message);
     return standing;
   }
 
-  /** The same, by a node that is going to write: where the place is not its store's alone, it says that it is there too. */
+  /**
+   * The same, by a node that is going to write: where the place is not its store's alone, it says that it is there too.
+   * `BACKEND_UNAVAILABLE` where nothing is of what should be there: what was written would be lost from sight with the mistake.
+   */
   async moveIn(provider: StorageProvider): Promise<Standing> {
     const standing = await this.judge(provider);
     if (standing.isOurs) return standing;
+    if (standing.isEmptied) throw new CallfsError('BACKEND_UNAVAILABLE', standing.message);
     const { id, copyOf } = await this.store.identity();
     // What came with a copy is the other store's, which knows it.
     if (copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider)))) await provider.marks?.enter(id);
@@ -91,15 +100,23 @@ export class BlobOwnership {
 
   private async look(provider: StorageProvider, id: string): Promise<Standing> {
     const { owner = await this.claimFamiliar(provider, id), guests } = (await provider.marks?.read()) ?? NOBODY;
-    if (typeof owner !== 'string')
-      return { isOurs: false, others: guests.filter((guest) => guest !== id), message: nobodys(provider, owner) };
+    if (typeof owner !== 'string') {
+      const others = guests.filter((guest) => guest !== id);
+      return owner === EMPTIED
+        ? { isOurs: false, others, isEmptied: true, message: emptied(provider) }
+        : { isOurs: false, others, message: nobodys(provider, owner) };
+    }
     const others = [...new Set([owner, ...guests])].filter((other) => other !== id);
     return others.length === 0 ? OURS : { isOurs: false, others, message: shared(provider, others, id) };
   }
 
   /** Whose a place is that nobody had claimed, or what speaks against its being this store's. */
   private async claimFamiliar(provider: StorageProvider, id: string): Promise<string | Sample> {
+    const { copyOf } = await this.store.identity();
+    // Of a copy they are where the other store has them. It is asked first: another node may write meanwhile.
+    const isFilled = copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider)));
     const sample = await this.sample(provider);
+    if (isFilled && sample.known + sample.unknown === 0) return EMPTIED;
     const isFamiliar = sample.unknown <= Math.min(USUAL_MAX, sample.known);
     return provider.marks && isFamiliar ? provider.marks.claim(id) : sample;
   }
@@ -119,6 +136,7 @@ export class BlobOwnership {
   }
 }
 
+const EMPTIED = { known: 0, unknown: 0 } as const;
 const NOBODY: Claims = { owner: undefined, guests: [] };
 
 interface Sample {
@@ -136,12 +154,24 @@ function nobodys(provider: StorageProvider, { known, unknown }: Sample): string 
   return `${fact}. None is removed for being unknown. ${whatToDo(provider)}`;
 }
 
+function emptied({ name }: StorageProvider): string {
+  const { key, kind, ask } = placeCalled(name);
+  return (
+    `The ${kind} of ${name} (${key}) is empty, but the metadata has blobs in it. ${ask} If they are gone for good, run ` +
+    `"callfs gc --offline --adopt ${name} --yes", start again, and have "callfs fsck --repair" fetch what other nodes have of them.`
+  );
+}
+
 function listed(stores: readonly string[]): string {
   return stores.length === 0 ? 'nobody' : stores.join(' and ');
 }
 
+function placeCalled(name: string): { readonly key: string; readonly kind: string; readonly ask: string } {
+  return PLACES[name] ?? { key: `backend ${name}`, kind: 'place', ask: 'Is it the right one?' };
+}
+
 function whatToDo({ name }: StorageProvider): string {
-  const { key, kind } = PLACES[name] ?? { key: `backend ${name}`, kind: 'place' };
+  const { key, kind } = placeCalled(name);
   return (
     `Is metadata_store the one that they belong to? If so, give others a ${kind} of their own (${key}). What is of a store that is gone ` +
     `for good "callfs gc --adopt ${name}" shows, and removes with --yes.`
