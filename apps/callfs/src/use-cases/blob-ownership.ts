@@ -20,7 +20,7 @@ const OURS: Standing = { isOurs: true };
 /** Of a place that nobody has claimed, so many blobs are looked at: their keys are random. */
 const SAMPLE = 1000;
 /** More unknown blobs than these are not what failed writes have left. */
-const USUAL_MAX = 20;
+export const USUAL_MAX = 20;
 
 const PLACES: Readonly<Record<string, { readonly key: string; readonly kind: string; readonly ask: string }>> = {
   localfs: { key: 'backend.localfs_root_path', kind: 'root', ask: 'Is its disk mounted, and is it the right one?' },

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders, type StorageProvider } from '@callfs/storage';
 import { BackgroundWork } from '../background-work';
-import type { BlobOwnership } from '../blob-ownership';
+import { USUAL_MAX, type BlobOwnership } from '../blob-ownership';
 import { Collector } from '../collector';
 import type { Orphan, OrphanSearch } from './orphan-search';
 import type { UpkeepObserver } from './upkeep-observer';
@@ -14,8 +14,6 @@ const LONGEST_LOOK_MS = 60_000;
 /** What one sweep takes; the next takes what is left. */
 const ORPHANS_MAX = 20_000;
 const CONDEMN_BATCH = 500;
-/** More orphans than these, and than blobs that the metadata knows, are not what failed writes have left. */
-const USUAL_MAX = 20;
 
 /**
  * Looks through the blobs of this node's backends from time to time and leaves those to the collector that nothing
