@@ -232,10 +232,13 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   /** Whether the blob is, or is again, what it should be. */
   private async check(content: Content, replica: Replica, rate: ByteRate | undefined, signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted();
     const finding = await this.audit.read(content, replica, async (bytes) => {
       signal.throwIfAborted();
       await rate?.spend(bytes, signal);
     });
+    // Making it anew takes as long as it is large, also where there was nothing to read.
+    signal.throwIfAborted();
     if (!finding) {
       this.observe.scrubbed('ok', content.size);
       return true;
