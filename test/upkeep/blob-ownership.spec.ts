@@ -9,6 +9,7 @@ import { patternBytes, sha256 } from '../support/random';
 import { TestBucket } from '../support/s3-bucket';
 import { prepareServer, ROOT_KEY, startServer, type ConfigTree, type TestServer } from '../support/server';
 import { storedFiles } from '../support/storage-root';
+import { begun, send, TUS } from '../uploads/tus-client';
 import { findings, lines, summary } from './events';
 
 /** Everything that a node may remove, it removes at once. */
@@ -248,9 +249,11 @@ describe('P1 a place that is empty, though the metadata has blobs there,', () =>
 });
 
 describe('a dump', () => {
-  it('makes the store that owns the blobs, or a copy that deletes none of them', async () => {
+  it('makes the store that owns the blobs, or a copy that deletes none of them, and no part of an upload', async () => {
     const first = await launch();
     await store(first, ['a', 'bb']);
+    const upload = await begun(first.client(), 200_000, { path: '/ccc' });
+    await must(send(first.client(), upload, 0, patternBytes(3, 100_000)));
     await first.stop();
     const copy = await prepareServer({ config: { ...AT_ONCE, backend: { localfs_root_path: first.dataDir } } });
     servers.push(copy);
@@ -263,6 +266,15 @@ describe('a dump', () => {
     await expectStored(copy, ['a', 'bb']);
     await must(copy.client().delete('/a'));
     expect(await summary(copy.client(), 'POST', '/v1/admin/gc')).toMatchObject({ blobs: 1 });
+    await must(copy.client().request('DELETE', upload, { headers: TUS }));
+    await copy.stop();
+
+    // As it is before the first start of a version that writes it down.
+    await rm(join(first.dataDir, 'store-id'));
+    await copy.start();
+    await copy.waitFor(UNCLAIMED);
+    await must(copy.client().delete('/bb'));
+    expect(await summary(copy.client(), 'POST', '/v1/admin/gc')).toMatchObject({ blobs: 3 });
     await copy.stop();
 
     for (const suffix of ['', '-wal', '-shm']) await rm(join(first.dir, `metadata.sqlite${suffix}`), { force: true });
@@ -271,6 +283,9 @@ describe('a dump', () => {
     await first.start();
     await expectSwept(first);
     await expectStored(first, ['a', 'bb']);
+    await must(send(first.client(), upload, 100_000, patternBytes(4, 100_000)));
+    const { body } = await must(first.client().get('/ccc'));
+    expect(sha256(body)).toBe(sha256(Buffer.concat([patternBytes(3, 100_000), patternBytes(4, 100_000)])));
     expect(first.output.slice(from)).not.toMatch(SHARED);
   });
 });

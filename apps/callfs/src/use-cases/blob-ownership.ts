@@ -117,7 +117,9 @@ export class BlobOwnership {
     const isFilled = copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider)));
     const sample = await this.sample(provider);
     if (isFilled && sample.known + sample.unknown === 0) return EMPTIED;
-    const isFamiliar = sample.unknown <= Math.min(USUAL_MAX, sample.known);
+    // A copy knows the blobs of the store that it was made of, which may not have claimed them yet.
+    const isTheirs = copyOf !== null && sample.known > 0;
+    const isFamiliar = !isTheirs && sample.unknown <= Math.min(USUAL_MAX, sample.known);
     return provider.marks && isFamiliar ? provider.marks.claim(id) : sample;
   }
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { CallfsError, type Replica } from '@callfs/core';
 import type { MetadataStore } from '@callfs/metadata';
 import type { BlobBody, StorageProviders } from '@callfs/storage';
+import type { BlobOwnership } from '../blob-ownership';
 import type { Collector } from '../collector';
 import type { UploadPart } from './upload-record';
 
@@ -15,6 +16,7 @@ export class UploadBlobs {
   constructor(
     private readonly store: MetadataStore,
     private readonly providers: StorageProviders,
+    private readonly ownership: BlobOwnership,
     private readonly collector: Collector,
   ) {}
 
@@ -44,12 +46,17 @@ export class UploadBlobs {
         .catch((error: unknown) => this.logger.warn({ err: error }, 'could not settle a part; recovery will'));
   }
 
-  /** As `giveUp`, and what this node reaches is gone when it resolves: an upload that is over leaves nothing behind. */
+  /**
+   * As `giveUp`, and what this node reaches is gone when it resolves: an upload that is over leaves nothing behind. Parts that
+   * came with a copy of a store are that one's, and may be a file's there.
+   */
   async free(blobs: readonly Replica[]): Promise<void> {
     if (blobs.length === 0) return;
     try {
       const condemned = await this.store.condemn(blobs, SPENT);
-      const here = condemned.filter((blob) => this.providers.isAtHand(blob));
+      const here: Replica[] = [];
+      for (const blob of condemned.filter((one) => this.providers.isAtHand(one)))
+        if (await this.ownership.mayCollect(this.providers.get(blob.backend))) here.push(blob);
       for (const { backend, key } of here) await this.providers.get(backend).delete(key);
       await this.store.forget(here);
     } catch (error) {

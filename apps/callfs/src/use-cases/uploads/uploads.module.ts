@@ -3,6 +3,7 @@ import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
 import type { CallfsConfig } from '../../config/config';
 import { CALLFS_CONFIG } from '../../config/config.module';
+import { BlobOwnership } from '../blob-ownership';
 import { Collector } from '../collector';
 import { ContentStager } from '../content-stager';
 import { FilesService } from '../files.service';
@@ -27,8 +28,8 @@ import { UploadsService } from './uploads.service';
     },
     {
       provide: UploadBlobs,
-      inject: [MetadataStore, StorageProviders, Collector],
-      useFactory: (...args: [MetadataStore, StorageProviders, Collector]) => new UploadBlobs(...args),
+      inject: [MetadataStore, StorageProviders, BlobOwnership, Collector],
+      useFactory: (...args: [MetadataStore, StorageProviders, BlobOwnership, Collector]) => new UploadBlobs(...args),
     },
     {
       provide: UploadReceiver,
