@@ -12,7 +12,7 @@ export class KeysRevokeCommand extends CommandRunner {
     const failed: unknown[] = [];
     for (const id of ids.map(idOf)) {
       try {
-        const ended = await client.delete<RevocationView>(`/v1/admin/keys/${encodeURIComponent(id)}`);
+        const ended = await client.delete<RevocationView | undefined>(`/v1/admin/keys/${encodeURIComponent(id)}`);
         process.stdout.write(`${id}\n`);
         process.stderr.write(endedWith(ended));
       } catch (error) {
@@ -48,8 +48,10 @@ function idOf(given: string): string {
   return given.startsWith('callfs_') ? keyIdOf(digestKey(given)) : given;
 }
 
-/** A line, if anything did. */
-function endedWith({ id, keys, links }: RevocationView): string {
+/** A line, if anything did. A server that is older than this program revokes the key and says nothing of others. */
+function endedWith(ended: RevocationView | undefined): string {
+  if (ended === undefined) return '';
+  const { id, keys, links } = ended;
   const parts = [
     ...(keys.length > 0 ? [`${counted(keys.length, 'key')} made with it (${keys.join(', ')})`] : []),
     ...(links > 0 ? [counted(links, 'link')] : []),

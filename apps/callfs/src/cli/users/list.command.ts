@@ -36,6 +36,9 @@ Examples:
 
 const HEADER = ['NAME', 'UID', 'GID', 'GROUPS', 'UMASK', 'SOURCE'];
 
-function row({ name, uid, gid, group_names, umask, source }: UserView): string[] {
+/** A server that is older than this program tells of groups only the numbers. */
+type ToldUser = Omit<UserView, 'group_names'> & Partial<Pick<UserView, 'group_names'>>;
+
+function row({ name, uid, gid, groups, group_names = groups.map(String), umask, source }: ToldUser): string[] {
   return [name, `${uid}`, `${gid}`, group_names.join(',') || '-', umask, source];
 }
