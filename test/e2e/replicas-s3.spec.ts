@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from '../cli/run-cli';
 import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { TestBucket } from '../support/s3-bucket';
@@ -45,6 +46,23 @@ it('C6 what the disk has lost is read from the bucket and made anew: at once wha
   const found = await findings(server.client(), 'POST', '/v1/admin/fsck');
   expect(found.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['blob_missing repaired']);
   expect(await blobs()).toEqual([2, 2]);
+});
+
+it('P1 fsck makes nothing anew in a root that is empty because its disk is not mounted', async () => {
+  await server.stop();
+  const disk = `${server.dataDir}-unmounted`;
+  await rename(server.dataDir, disk);
+  await mkdir(server.dataDir);
+  const { code, stdout, stderr } = await runCli(['fsck', '--offline', '--repair', '--config', server.configFile], {
+    cwd: server.dir,
+  });
+  expect(code).toBe(1);
+  expect(stdout.match(/^kept +blob_missing/gm)).toHaveLength(2);
+  expect(stderr.match(/Is its disk mounted, and is it the right one\?/g)).toHaveLength(1);
+  await rm(server.dataDir, { recursive: true });
+  await rename(disk, server.dataDir);
+  await server.start();
+  expect(await findings(server.client(), 'GET', '/v1/admin/fsck?verify_content=true')).toEqual([]);
 });
 
 it('a content that has one blob alone gets the other in the background', async () => {

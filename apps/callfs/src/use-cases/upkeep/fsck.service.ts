@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CallfsError, type Content, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
-import { StorageProviders } from '@callfs/storage';
+import { StorageProviders, type StorageProvider } from '@callfs/storage';
 import type { BlobOwnership } from '../blob-ownership';
 import { Collector } from '../collector';
 import type { BlobAdoption } from './blob-adoption';
@@ -129,23 +129,37 @@ export class FsckService {
   }
 
   private async *checkOwn(options: FsckOptions, elsewhere: Counts): AsyncGenerator<FsckEvent> {
-    yield* this.checkBlobs(options, elsewhere);
+    // What is made anew goes where this node would write; where it would not, nothing is (a disk that is not mounted).
+    const untouched = new Set<string>();
+    for (const provider of options.repair ? this.providers.all() : []) {
+      try {
+        await this.ownership.moveIn(provider);
+      } catch (error) {
+        yield this.failedOn(provider, error);
+        untouched.add(provider.name);
+      }
+    }
+    yield* this.checkBlobs(options, elsewhere, untouched);
     for (const name of options.scope === 'all' ? [this.instanceId, ''] : [this.instanceId]) {
       const blobs = elsewhere.get(name);
       if (!blobs) continue;
       yield unasked(name, `${blobs} blobs are in a backend that this node does not have. Configure it, or ask one that has it.`);
     }
     for (const provider of this.providers.all()) {
-      if (provider.isShared && options.scope === 'node') continue;
+      if (untouched.has(provider.name) || (provider.isShared && options.scope === 'node')) continue;
       try {
         yield* this.checkOrphans(provider.name, options);
       } catch (error) {
-        if (!CallfsError.is(error)) throw error;
-        const { backend, instanceId } = this.search.placeOf(provider);
-        yield { event: 'failed', backend, instance_id: instanceId, message: error.message };
+        yield this.failedOn(provider, error);
       }
     }
     if (options.repair) this.collector.wake();
+  }
+
+  private failedOn(provider: StorageProvider, error: unknown): FsckEvent {
+    if (!CallfsError.is(error)) throw error;
+    const { backend, instanceId } = this.search.placeOf(provider);
+    return { event: 'failed', backend, instance_id: instanceId, message: error.message };
   }
 
   private async *checkMetadata({ repair, verifyContent }: FsckOptions): AsyncGenerator<FsckEvent> {
@@ -155,7 +169,7 @@ export class FsckService {
     }
   }
 
-  private async *checkBlobs(options: FsckOptions, elsewhere: Counts): AsyncGenerator<FsckEvent> {
+  private async *checkBlobs(options: FsckOptions, elsewhere: Counts, untouched: ReadonlySet<string>): AsyncGenerator<FsckEvent> {
     let blobs = 0;
     for (let after = 0, more = true; more;) {
       const contents = await this.store.contents({ after, limit: PAGE });
@@ -164,7 +178,7 @@ export class FsckService {
       for (const { replica } of pairs) if (!this.isOurs(replica, options.scope)) add(elsewhere, replica.instanceId);
       for (let at = 0; at < ours.length; at += AT_ONCE) {
         for (const finding of await this.judge(ours.slice(at, at + AT_ONCE), options.verifyContent))
-          if (finding) yield await this.treat(finding, options);
+          if (finding) yield await this.treat(finding, options.repair && !untouched.has(finding.replica.backend), options.repair);
         blobs += Math.min(AT_ONCE, ours.length - at);
       }
       yield { event: 'progress', blobs };
@@ -184,14 +198,14 @@ export class FsckService {
     return findings;
   }
 
-  private async treat(finding: BlobFinding, { repair }: FsckOptions): Promise<FsckEvent> {
+  private async treat(finding: BlobFinding, mayRepair: boolean, repair: boolean): Promise<FsckEvent> {
     const { problem, detail, replica } = finding;
     if (problem === 'unreadable') {
       const { backend, instanceId, key } = replica;
       return { event: 'failed', backend, instance_id: instanceId, message: `${key}: ${detail}` };
     }
-    const state = repair ? ((await this.mending.repair(finding)) ? 'repaired' : 'kept') : 'found';
-    return findingOf(finding, state);
+    const isRepaired = mayRepair && (await this.mending.repair(finding));
+    return findingOf(finding, isRepaired ? 'repaired' : repair ? 'kept' : 'found');
   }
 
   private async *checkOrphans(backend: string, { repair }: FsckOptions): AsyncGenerator<FsckEvent> {
