@@ -53,6 +53,8 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
   private failures = 0;
   /** Contents with blobs too many, in the pass before and in this one. */
   private excess = { before: new Set<ContentId>(), now: new Set<ContentId>() };
+  /** Of the pass, once it has begun to let go of blobs: when it leaves the rest to the next. */
+  private cutUntil: number | undefined;
 
   constructor(
     private readonly store: MetadataStore,
@@ -80,14 +82,18 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
 
   private schedule(): void {
     if (this.stopping.signal.aborted) return;
-    const { copies, graceMs } = this.options;
-    const often = Math.max(500, Math.min(this.short > 0 ? SHORT_LOOK_MS : LONGEST_LOOK_MS, graceMs / 2));
+    const { copies } = this.options;
+    const often = this.often(this.short > 0 || this.isLate ? SHORT_LOOK_MS : LONGEST_LOOK_MS);
     this.timer = setTimeout(
       () => {
         this.pass = this.look().finally(() => this.schedule());
       },
       copies > 1 || !this.isAtRest ? often : RARE_LOOK_MS,
     ).unref();
+  }
+
+  private often(longestMs: number): number {
+    return Math.max(500, Math.min(longestMs, this.options.graceMs / 2));
   }
 
   /** The last pass has found nothing that is other than it should be. */
@@ -120,11 +126,12 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
     let healed = 0;
     let isOurs = this.options.rateBytes > 0;
     this.failures = 0;
+    this.cutUntil = undefined;
     this.excess = { before: this.excess.now, now: new Set() };
     for await (const count of this.counts.differing(kept, live)) {
       this.stopping.signal.throwIfAborted();
       let isShort = count.live < this.options.copies;
-      if (isOurs && this.isCurable(count, room) && (isOurs = await this.turn.has())) {
+      if (isOurs && this.isCurable(count, room) && !this.isForNext(count) && (isOurs = await this.turn.has())) {
         const isHealed = await this.heal(count.content, kept, live, nodes);
         if (isHealed) healed++;
         isShort &&= !isHealed;
@@ -171,8 +178,27 @@ export class Healer implements OnApplicationBootstrap, BeforeApplicationShutdown
   /** A content whose bytes are being moved has one blob more for a moment: only what has too many from pass to pass is cut. */
   private isForLong(id: ContentId): boolean {
     if (this.excess.before.has(id)) return true;
-    if (this.excess.now.size < NOTED) this.excess.now.add(id);
+    this.note(id);
     return false;
+  }
+
+  private note(id: ContentId): void {
+    if (this.excess.now.size < NOTED) this.excess.now.add(id);
+  }
+
+  private get isLate(): boolean {
+    return this.cutUntil !== undefined && performance.now() > this.cutUntil;
+  }
+
+  /**
+   * Before a blob is let go of, those that stay are read, which may take hours. Meanwhile nodes come and go, and what has too
+   * few copies by then comes first: so a pass cuts for a while only, at least once, and the next looks at the nodes again.
+   */
+  private isForNext({ content, kept }: ReplicaCount): boolean {
+    if (kept < this.options.copies || !this.excess.before.has(content)) return false;
+    this.cutUntil ??= performance.now() + this.often(LONGEST_LOOK_MS);
+    if (this.isLate) this.note(content);
+    return this.isLate;
   }
 
   /** Which blobs stay: those on nodes that answer rather than others, and that at the content's own place before all. */
