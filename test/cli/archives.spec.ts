@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { entries, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
-import { ROOT_KEY } from '../support/server';
 import { useServer } from '../support/use-server';
-import { runCli, useDirectory, type CliResult } from './run-cli';
+import { clientIn, useDirectory } from './run-cli';
 
 const server = useServer();
 const directory = useDirectory();
@@ -14,8 +13,7 @@ let root: Client;
 let base: string;
 
 const here = (name: string) => join(directory.path, name);
-const cli = (...args: string[]): Promise<CliResult> =>
-  runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
+const cli = clientIn(directory, server);
 const tar = (...args: string[]): string => execFileSync('tar', args, { cwd: directory.path, encoding: 'utf8' });
 const pathsBelow = async (top: string) =>
   entries(await root.list(top, { recursive: true })).map(({ path }) => path.slice(top.length));

@@ -3,14 +3,12 @@ import { Client } from '../support/client';
 import { must } from '../support/fixture';
 import type { TestKey } from '../support/keys';
 import { makeLink } from '../support/links';
-import { ROOT_KEY } from '../support/server';
 import { useServer } from '../support/use-server';
-import { runCli, useDirectory } from './run-cli';
+import { clientIn, useDirectory } from './run-cli';
 
 const server = useServer({ config: { rate_limits: { link_generation: 'off' } } });
 const directory = useDirectory();
-const cli = (...args: string[]) =>
-  runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
+const cli = clientIn(directory, server);
 
 /** A key of bob's, and one that was made with it and has made two links. */
 async function withChild(): Promise<[string, string]> {

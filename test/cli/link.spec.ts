@@ -3,14 +3,12 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { freshDirectory, must } from '../support/fixture';
 import { download } from '../support/links';
-import { ROOT_KEY } from '../support/server';
 import { useServer } from '../support/use-server';
-import { runCli, useDirectory } from './run-cli';
+import { clientIn, useDirectory } from './run-cli';
 
 const server = useServer({ config: { rate_limits: { download: 'off', link_generation: 'off' } } });
 const directory = useDirectory();
-const cli = (...args: string[]) =>
-  runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
+const cli = clientIn(directory, server);
 const tokenIn = (url: string) => /\/download\/([\w-]{86})\n$/.exec(url)?.[1] ?? '';
 
 it('callfs link prints a link that works as often, for whom and as long as it was said', async () => {

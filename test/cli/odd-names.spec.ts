@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { entries, type Client } from '../support/client';
 import { freshDirectory } from '../support/fixture';
-import { ROOT_KEY } from '../support/server';
 import { useServer } from '../support/use-server';
-import { runCli, useDirectory, type CliResult } from './run-cli';
+import { clientIn, useDirectory } from './run-cli';
 
 const COMPOSED = 'caf\u00e9';
 const DECOMPOSED = 'cafe\u0301';
@@ -17,8 +16,7 @@ let root: Client;
 let base: string;
 
 const here = (name: string) => join(directory.path, name);
-const cli = (...args: string[]): Promise<CliResult> =>
-  runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
+const cli = clientIn(directory, server);
 const contentsBelow = async (top: string) =>
   Promise.all(
     entries(await root.list(top, { recursive: true }))

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import { DIRECTORY_PREFIX } from '../support/server';
+import { DIRECTORY_PREFIX, ROOT_KEY } from '../support/server';
 
 const CLI = join(__dirname, '../../callfs');
 /** A command takes half a second; this bounds one that hangs, on a machine that does ten other things. */
@@ -38,6 +38,12 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   const timer = setTimeout(() => running.kill('SIGKILL'), LONGEST_MS);
   const code = await running.exit.finally(() => clearTimeout(timer));
   return { code, stdout: running.stdout, stderr: running.stderr };
+}
+
+/** The program in `directory` as the client of `server`, with the superuser's key. */
+export function clientIn(directory: { readonly path: string }, server: { readonly url: string }) {
+  return (...args: string[]): Promise<CliResult> =>
+    runCli(args, { cwd: directory.path, env: { CALLFS_URL: server.url, CALLFS_API_KEY: ROOT_KEY } });
 }
 
 /** Starts the program and resolves once it has said `pattern` on either stream. */
