@@ -11,7 +11,7 @@ export {
   type KeyScope,
   type KeyVerb,
 } from './key-scope';
-export { digestKey, keyIdOf, keyIdsOf, type KeyDigest, type KeyEntry } from './key-table';
+export { digestKey, isKeyId, ISSUED_KEY_PREFIX, keyIdOf, keyIdsOf, type KeyDigest, type KeyEntry } from './key-table';
 export type { OwnerNames } from './permission-denied';
 export { SuperuserGuard } from './superuser.guard';
 export { UnixAuthorizer, type OwnerChanges, type RenameJudgement } from './unix-authorizer';

@@ -21,7 +21,11 @@ export interface KnownKey {
 /** The longest key there is. What is longer is refused unhashed, so that a megabyte costs what a key costs. */
 export const KEY_MAX_CHARS = 512;
 
+/** How keys begin that were issued, so that one is known for a key wherever it turns up. */
+export const ISSUED_KEY_PREFIX = 'callfs_';
+
 const KEY_ID_DIGITS = 8;
+const KEY_ID = new RegExp(`^[0-9a-f]{${KEY_ID_DIGITS}}$`);
 const DIGEST_FORM = /^sha256:([0-9a-fA-F]{64})$/;
 /** What a header field carries unchanged, and no scheme or list ends: visible ASCII. */
 const SENDABLE = /^[\x21-\x7e]+$/;
@@ -33,6 +37,11 @@ export function digestKey(key: string): KeyDigest {
 /** What names a key in logs without telling it. */
 export function keyIdOf(digest: KeyDigest): string {
   return digest.slice(0, KEY_ID_DIGITS);
+}
+
+/** Whether a text can name a key. A key itself cannot. */
+export function isKeyId(text: string): boolean {
+  return KEY_ID.test(text);
 }
 
 /** What names each of these keys. */

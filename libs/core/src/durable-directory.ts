@@ -19,15 +19,21 @@ export function makeDurableDirectory(path: string): void {
   syncIfPossible(above);
 }
 
-/** One may write to a directory that one may not read, and not every file system syncs directories. */
-function syncIfPossible(directory: string): void {
-  let fd: number | undefined;
+/** Makes durable which names a directory has (fsync(2)). Throws the system's error. */
+export function syncDirectory(path: string): void {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
   try {
-    fd = fs.openSync(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
     fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** One may write to a directory that one may not read, and not every file system syncs directories. */
+function syncIfPossible(path: string): void {
+  try {
+    syncDirectory(path);
   } catch (error) {
     if (!['EACCES', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  } finally {
-    if (fd !== undefined) fs.closeSync(fd);
   }
 }

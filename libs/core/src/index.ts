@@ -1,6 +1,6 @@
 export { AddressRanges, clientNetwork, isAddressRange, plainAddress } from './address-ranges';
 export type { ByteRange } from './byte-range';
-export { makeDurableDirectory } from './durable-directory';
+export { makeDurableDirectory, syncDirectory } from './durable-directory';
 export { CallfsError, type ErrorCode, type ErrorDetails } from './callfs-error';
 export {
   ROOT_INODE,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { makeDurableDirectory } from '@callfs/core';
+import { makeDurableDirectory, syncDirectory } from '@callfs/core';
 import type { KeyName } from './keys';
 import { StartupError } from './startup/startup-error';
 
@@ -97,15 +97,6 @@ function writeDurably(path: string, text: string): void {
   const fd = fs.openSync(path, 'wx', 0o600);
   try {
     fs.writeSync(fd, text);
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-function syncDirectory(path: string): void {
-  const fd = fs.openSync(path, 'r');
-  try {
     fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { CallfsError } from '@callfs/core';
-import type { MetadataStore } from '@callfs/metadata';
+import type { MetadataStore, StoreIdentity } from '@callfs/metadata';
 import type { Claims, StorageProvider } from '@callfs/storage';
 
 /** Whether what this metadata does not know may be removed from a backend. */
@@ -49,16 +49,15 @@ export class BlobOwnership {
 
   /** As it is now; a place may change below a node that runs. What is new about it is told in the log. */
   async judge(provider: StorageProvider): Promise<Standing> {
-    const { id } = await this.store.identity();
-    const standing = await this.look(provider, id).catch((error: unknown): Standing => {
+    const identity = await this.store.identity();
+    const standing = await this.look(provider, identity).catch((error: unknown): Standing => {
       if (!CallfsError.is(error)) throw error;
       const message = `Which metadata stores have their blobs in ${provider.name} cannot be read (${error.message}) Until it can, none is removed for being unknown to this one.`;
       return { isOurs: false, others: [], message };
     });
-    const message = standing.isOurs ? '' : standing.message;
-    const isNews = message !== '' && message !== this.told.get(provider.name);
     // Whoever would write in an empty place is told by the error.
-    if (isNews && !(!standing.isOurs && standing.isEmptied)) this.logger.warn(message);
+    const message = standing.isOurs || standing.isEmptied ? '' : standing.message;
+    if (message !== '' && message !== this.told.get(provider.name)) this.logger.warn(message);
     this.told.set(provider.name, message);
     return standing;
   }
@@ -98,8 +97,9 @@ export class BlobOwnership {
     this.logger.warn(`The blobs in ${provider.name} are this metadata store's alone now (${id}; before: ${listed(others)})`);
   }
 
-  private async look(provider: StorageProvider, id: string): Promise<Standing> {
-    const { owner = await this.claimFamiliar(provider, id), guests } = (await provider.marks?.read()) ?? NOBODY;
+  private async look(provider: StorageProvider, identity: StoreIdentity): Promise<Standing> {
+    const { id } = identity;
+    const { owner = await this.claimFamiliar(provider, identity), guests } = (await provider.marks?.read()) ?? NOBODY;
     if (typeof owner !== 'string') {
       const others = guests.filter((guest) => guest !== id);
       return owner === EMPTIED
@@ -111,8 +111,7 @@ export class BlobOwnership {
   }
 
   /** Whose a place is that nobody had claimed, or what speaks against its being this store's. */
-  private async claimFamiliar(provider: StorageProvider, id: string): Promise<string | Sample> {
-    const { copyOf } = await this.store.identity();
+  private async claimFamiliar(provider: StorageProvider, { id, copyOf }: StoreIdentity): Promise<string | Sample> {
     // Of a copy they are where the other store has them. It is asked first: another node may write meanwhile.
     const isFilled = copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider)));
     const sample = await this.sample(provider);

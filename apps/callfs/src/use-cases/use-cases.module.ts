@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Module, type FactoryProvider } from '@nestjs/common';
 import { UnixAuthorizer } from '@callfs/auth';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
@@ -45,6 +45,18 @@ const services = [
 ];
 
 type RelocationParts = ConstructorParameters<typeof RelocationsService> extends [number, ...infer Parts] ? Parts : never;
+
+type WithBlobs<T> = new (store: MetadataStore, providers: StorageProviders, ownership: BlobOwnership, instanceId: string) => T;
+
+/** Of what looks after the blobs that this node has. */
+function withBlobsOfThisNode<T>(type: WithBlobs<T>): FactoryProvider<T> {
+  return {
+    provide: type,
+    inject: [MetadataStore, StorageProviders, BlobOwnership, CALLFS_CONFIG],
+    useFactory: (store: MetadataStore, providers: StorageProviders, ownership: BlobOwnership, config: CallfsConfig) =>
+      new type(store, providers, ownership, config.instanceDiscovery.instanceId),
+  };
+}
 
 /** What callers may ask for: the one door to the data, for every front end. */
 @Module({
@@ -129,26 +141,8 @@ type RelocationParts = ConstructorParameters<typeof RelocationsService> extends 
       useFactory: (store: MetadataStore, { instanceDiscovery }: CallfsConfig) =>
         new BlobOwnership(store, instanceDiscovery.instanceId),
     },
-    {
-      provide: Collector,
-      inject: [MetadataStore, StorageProviders, BlobOwnership, CALLFS_CONFIG],
-      useFactory: (
-        store: MetadataStore,
-        providers: StorageProviders,
-        ownership: BlobOwnership,
-        { instanceDiscovery }: CallfsConfig,
-      ) => new Collector(store, providers, ownership, instanceDiscovery.instanceId),
-    },
-    {
-      provide: Recovery,
-      inject: [MetadataStore, StorageProviders, BlobOwnership, CALLFS_CONFIG],
-      useFactory: (
-        store: MetadataStore,
-        providers: StorageProviders,
-        ownership: BlobOwnership,
-        { instanceDiscovery }: CallfsConfig,
-      ) => new Recovery(store, providers, ownership, instanceDiscovery.instanceId),
-    },
+    withBlobsOfThisNode(Collector),
+    withBlobsOfThisNode(Recovery),
   ],
   exports: [...services, RelocationsService, BlobOwnership, Collector, ContentCopier, ContentStager, SuspectBlobs],
 })

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { CallfsError } from '@callfs/core';
 import { GUEST_PREFIX, guestsIn, markOf, OWNER_MARK, ownerIn, PlaceMarks, type Claims } from '../place-marks';
 import { errnoOf } from './localfs-errors';
-import { OpenFile, operate } from './open-file';
+import { createFile, OpenFile, operate, removeFile, syncNames } from './open-file';
 import { PROBE_PREFIX, type RootLayout } from './root-layout';
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 const MARK_MAX = 1024;
 
 /** Files in the root. It is one process's, so nobody else writes them meanwhile; they are durable, whatever blobs are. */
@@ -43,8 +43,8 @@ export class LocalfsMarks extends PlaceMarks {
   }
 
   override async leave(storeId: string): Promise<void> {
-    await this.remove(this.pathOf(GUEST_PREFIX + storeId));
-    await this.syncRoot();
+    await removeFile(this.pathOf(GUEST_PREFIX + storeId), this.timeoutMs);
+    await syncNames(this.layout.root, this.timeoutMs);
   }
 
   private async readOwner(): Promise<string | undefined> {
@@ -71,30 +71,18 @@ export class LocalfsMarks extends PlaceMarks {
   /** A mark is there whole or not at all. */
   private async write(name: string, storeId: string): Promise<void> {
     const staged = join(this.layout.staging, PROBE_PREFIX + randomBytes(8).toString('hex'));
-    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-    const file = await OpenFile.open('create a file', staged, flags, this.timeoutMs);
+    const file = await createFile(staged, this.timeoutMs);
     try {
       await file.write(markOf(storeId), 0);
       await file.sync();
       await this.operate<void>('give a file its name', (done) => fs.rename(staged, this.pathOf(name), done));
     } catch (error) {
-      await this.remove(staged).catch(() => undefined);
+      await removeFile(staged, this.timeoutMs).catch(() => undefined);
       throw error;
     } finally {
       void file.discard();
     }
-    await this.syncRoot();
-  }
-
-  private async syncRoot(): Promise<void> {
-    const root = await OpenFile.open('open a directory', this.layout.root, O_RDONLY | O_DIRECTORY, this.timeoutMs);
-    await root.sync().finally(() => void root.discard());
-  }
-
-  private async remove(path: string): Promise<void> {
-    await this.operate<void>('remove a file', (done) =>
-      fs.unlink(path, (error) => done(errnoOf(error) === 'ENOENT' ? null : error)),
-    );
+    await syncNames(this.layout.root, this.timeoutMs);
   }
 
   private pathOf(name: string): string {

@@ -18,7 +18,7 @@ import { HotBlocks } from './hot-blocks';
 import { errnoOf, storageFailure } from './localfs-errors';
 import { readBlob, readSize, type ReadResources } from './localfs-read';
 import { BlobWriter } from './localfs-write';
-import { OpenFile, operate } from './open-file';
+import { createFile, operate, removeFile, syncNames, type OpenFile } from './open-file';
 import { LocalfsMarks } from './localfs-marks';
 import { RootClaim } from './root-claim';
 import { VerifiedBlocks } from './verified-blocks';
@@ -33,8 +33,6 @@ export interface LocalfsOptions {
   /** Blocks that are asked for again and again are kept in memory up to so many bytes. Default: none. */
   readonly blockCacheBytes?: number;
 }
-
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
 
 /**
  * Makes the root ready and claims it for this process. Throws a `CallfsError` that names the root and the next step
@@ -86,7 +84,7 @@ export class LocalfsProvider extends StorageProvider {
     options.signal?.throwIfAborted();
     await this.marks.beforeBlob();
     const staged = this.layout.stagingOf(key);
-    const file = await this.create(staged);
+    const file = await createFile(staged, this.options.fileOpTimeoutMs);
     const writer = new BlobWriter(file, this.buffers, this.hasher, this.isDurable, options);
     try {
       const written = await writer.write(key, body);
@@ -138,7 +136,7 @@ export class LocalfsProvider extends StorageProvider {
     if (lock.ino !== this.rootClaim.inode)
       throw storageFailure('find its root', new Error('another disk is mounted over the root'));
     const probe = join(this.layout.staging, PROBE_PREFIX + randomBytes(8).toString('hex'));
-    const file = await this.create(probe);
+    const file = await createFile(probe, this.options.fileOpTimeoutMs);
     try {
       await file.write(Buffer.from('callfs'), 0);
       if (this.isDurable) await file.sync();
@@ -170,10 +168,6 @@ export class LocalfsProvider extends StorageProvider {
     return this.options.durability === 'full';
   }
 
-  private create(path: string): Promise<OpenFile> {
-    return OpenFile.open('create a file', path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, this.options.fileOpTimeoutMs);
-  }
-
   /**
    * Leaves nothing of a failed write. What cannot be removed now is without a blob and removed at the next start; a
    * system call that hangs keeps its descriptor and buffer until it comes back, which nobody waits for.
@@ -191,20 +185,10 @@ export class LocalfsProvider extends StorageProvider {
     await this.operate<void>('give a file its name', (done) => place(staged, blob, done));
     if (!this.isDurable) return;
     try {
-      await this.syncShard(this.layout.shardOf(key));
+      await syncNames(this.layout.shardOf(key), this.options.fileOpTimeoutMs);
     } catch (error) {
       await this.remove(blob).catch(() => undefined);
       throw error;
-    }
-  }
-
-  private async syncShard(shard: string): Promise<void> {
-    const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-    const directory = await OpenFile.open('open a directory', shard, flags, this.options.fileOpTimeoutMs);
-    try {
-      await directory.sync();
-    } finally {
-      void directory.discard();
     }
   }
 
@@ -222,10 +206,8 @@ export class LocalfsProvider extends StorageProvider {
   }
 
   /** Resolves when the name is gone, also when it never was. */
-  private async remove(path: string): Promise<void> {
-    await this.operate<void>('remove a file', (done) =>
-      fs.unlink(path, (error) => done(errnoOf(error) === 'ENOENT' ? null : error)),
-    );
+  private remove(path: string): Promise<void> {
+    return removeFile(path, this.options.fileOpTimeoutMs);
   }
 
   private operate<T>(doing: string, start: Parameters<typeof operate<T>>[2]): Promise<T> {

@@ -1,6 +1,8 @@
 import * as fs from 'node:fs';
 import { timedOut } from '../blob-errors';
-import { storageFailure } from './localfs-errors';
+import { errnoOf, storageFailure } from './localfs-errors';
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
 
@@ -102,5 +104,27 @@ export class OpenFile {
     if (this.closed) return Promise.reject(storageFailure(doing, new Error('the file was closed')));
     this.pending++;
     return operate(doing, this.timeoutMs, start, this.settled);
+  }
+}
+
+/** A new file, to be written. What has its name already is a failure. */
+export function createFile(path: string, timeoutMs: number): Promise<OpenFile> {
+  return OpenFile.open('create a file', path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, timeoutMs);
+}
+
+/** That there is none is no failure. */
+export function removeFile(path: string, timeoutMs: number): Promise<void> {
+  return operate<void>('remove a file', timeoutMs, (done) =>
+    fs.unlink(path, (error) => done(errnoOf(error) === 'ENOENT' ? null : error)),
+  );
+}
+
+/** Makes durable which names a directory has. */
+export async function syncNames(path: string, timeoutMs: number): Promise<void> {
+  const directory = await OpenFile.open('open a directory', path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, timeoutMs);
+  try {
+    await directory.sync();
+  } finally {
+    void directory.discard();
   }
 }

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { CallfsError, isStorageKey, makeDurableDirectory, type StorageKey } from '@callfs/core';
+import { CallfsError, isStorageKey, makeDurableDirectory, syncDirectory, type StorageKey } from '@callfs/core';
 import { errnoOf, notADirectory, startFailure } from './localfs-errors';
 
 /** Probes of `check` and of the start; one that a killed process left is removed at the next start. */
@@ -104,13 +104,4 @@ function makeDirectory(path: string): boolean {
   if (found) throw new CallfsError('BACKEND_UNAVAILABLE', `${path} is not a directory. Remove it and start again.`);
   fs.mkdirSync(path, { mode: 0o700 });
   return true;
-}
-
-function syncDirectory(path: string): void {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  try {
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
 }

@@ -1,5 +1,5 @@
 import { CommandRunner, Help, Option, SubCommand } from 'nest-commander';
-import { digestKey, keyIdOf } from '@callfs/auth';
+import { digestKey, ISSUED_KEY_PREFIX, keyIdOf } from '@callfs/auth';
 import type { RevocationView } from '../../http/access/key-view';
 import { AdminClient } from '../admin-client';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
@@ -45,7 +45,7 @@ Examples:
 
 /** Of a key that was given itself, as whoever has found it would: it does not leave this machine. */
 function idOf(given: string): string {
-  return given.startsWith('callfs_') ? keyIdOf(digestKey(given)) : given;
+  return given.startsWith(ISSUED_KEY_PREFIX) ? keyIdOf(digestKey(given)) : given;
 }
 
 /** A line, if anything did. A server that is older than this program revokes the key and says nothing of others. */

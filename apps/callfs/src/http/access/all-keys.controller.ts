@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { SuperuserGuard } from '@callfs/auth';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { KeysService } from '../../use-cases/access/keys.service';
@@ -8,16 +8,9 @@ import { readJsonBody } from '../json-body';
 import { ErrorResponses } from '../openapi/error-responses';
 import { queryOf } from '../request-target';
 import { sendJson } from '../respond';
+import { IssueKeyResponses, RevocationDocs } from './key-docs';
 import { keyRequestOf } from './key-requests';
-import {
-  ISSUED_KEY_SCHEMA,
-  KEY_REQUEST_SCHEMA,
-  KEY_SCHEMA,
-  keyView,
-  listOf,
-  REVOCATION_SCHEMA,
-  type RevocationView,
-} from './key-view';
+import { KEY_REQUEST_SCHEMA, KEY_SCHEMA, keyView, listOf, type RevocationView } from './key-view';
 
 /** Everybody's keys, for `callfs keys` and whoever else looks after them. */
 @ApiTags('admin')
@@ -39,19 +32,7 @@ export class AllKeysController {
   @Post()
   @ApiOperation({ summary: 'A key for a user', description: 'With a limited key, one that is no stronger.' })
   @ApiBody({ schema: KEY_REQUEST_SCHEMA })
-  @ApiResponse({
-    status: 201,
-    description: 'The key, this once',
-    content: { 'application/json': { schema: ISSUED_KEY_SCHEMA } },
-  })
-  @ErrorResponses(
-    'INVALID_PATH',
-    'INSUFFICIENT_STORAGE',
-    'USER_NOT_FOUND',
-    'PAYLOAD_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
-    'UNSUPPORTED_ENCODING',
-  )
+  @IssueKeyResponses()
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { key, row } = await this.keys.create(callerOf(request), keyRequestOf(await readJsonBody(request)));
     sendJson(reply, 201, { key, ...keyView(row) }, { 'Cache-Control': 'no-store' });
@@ -63,13 +44,7 @@ export class AllKeysController {
     description:
       'It opens nothing from then on, on all nodes within a second; nor do the keys and links made with it. Of a key that was taken out of the configuration: those.',
   })
-  @ApiParam({ name: 'id', required: true, schema: { type: 'string' } })
-  @ApiResponse({
-    status: 200,
-    description: 'What ended with it',
-    content: { 'application/json': { schema: REVOCATION_SCHEMA } },
-  })
-  @ErrorResponses('KEY_NOT_FOUND')
+  @RevocationDocs()
   async revoke(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const ended: RevocationView = await this.keys.revoke(callerOf(request), id, { ownOnly: false });
     sendJson(reply, 200, ended);

@@ -1,21 +1,14 @@
 import { Controller, Delete, Get, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { KeysService } from '../../use-cases/access/keys.service';
 import { callerOf } from '../files/caller';
 import { readJsonBody } from '../json-body';
 import { ErrorResponses } from '../openapi/error-responses';
 import { sendJson } from '../respond';
+import { IssueKeyResponses, RevocationDocs } from './key-docs';
 import { ownKeyRequestOf } from './key-requests';
-import {
-  ISSUED_KEY_SCHEMA,
-  KEY_SCHEMA,
-  keyView,
-  listOf,
-  OWN_KEY_REQUEST_SCHEMA,
-  REVOCATION_SCHEMA,
-  type RevocationView,
-} from './key-view';
+import { KEY_SCHEMA, keyView, listOf, OWN_KEY_REQUEST_SCHEMA, type RevocationView } from './key-view';
 
 /** A user's own keys: weaker ones to hand on, and an end to those that got lost. */
 @ApiTags('keys')
@@ -38,19 +31,7 @@ export class OwnKeysController {
     description: 'With a limited key, one that is no stronger: within its path, its verbs and its time.',
   })
   @ApiBody({ schema: OWN_KEY_REQUEST_SCHEMA })
-  @ApiResponse({
-    status: 201,
-    description: 'The key, this once',
-    content: { 'application/json': { schema: ISSUED_KEY_SCHEMA } },
-  })
-  @ErrorResponses(
-    'INVALID_PATH',
-    'INSUFFICIENT_STORAGE',
-    'USER_NOT_FOUND',
-    'PAYLOAD_TOO_LARGE',
-    'UNSUPPORTED_MEDIA_TYPE',
-    'UNSUPPORTED_ENCODING',
-  )
+  @IssueKeyResponses()
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { key, row } = await this.keys.create(callerOf(request), ownKeyRequestOf(await readJsonBody(request)));
     sendJson(reply, 201, { key, ...keyView(row) }, { 'Cache-Control': 'no-store' });
@@ -61,13 +42,7 @@ export class OwnKeysController {
     summary: 'Revoke an own key',
     description: 'It opens nothing from then on, on all nodes within a second; nor do the keys and links made with it.',
   })
-  @ApiParam({ name: 'id', required: true, schema: { type: 'string' } })
-  @ApiResponse({
-    status: 200,
-    description: 'What ended with it',
-    content: { 'application/json': { schema: REVOCATION_SCHEMA } },
-  })
-  @ErrorResponses('KEY_NOT_FOUND')
+  @RevocationDocs()
   async revoke(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const ended: RevocationView = await this.keys.revoke(callerOf(request), id, { ownOnly: true });
     sendJson(reply, 200, ended);

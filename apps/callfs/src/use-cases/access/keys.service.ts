@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import {
   digestKey,
+  isKeyId,
   isScopeWithin,
+  ISSUED_KEY_PREFIX,
   keyEnded,
   keyIdOf,
   requireAdministrator,
@@ -19,10 +21,7 @@ import { noSuchUser } from './person';
 /** What a key without wishes is good for: whatever its user may do to files. */
 export const DEFAULT_VERBS: readonly KeyVerb[] = ['read', 'list', 'write', 'delete', 'share'];
 
-/** So that a key is known for one wherever it turns up. */
-const PREFIX = 'callfs_';
 const RANDOM_BYTES = 32;
-const KEY_ID = /^[0-9a-f]{8}$/;
 /** So many valid keys a user may have, and so many that have ended are still told of. */
 const KEYS_MAX = 1000;
 
@@ -82,7 +81,7 @@ export class KeysService {
       throw new CallfsError('INVALID_REQUEST', 'The verb "admin" is for keys of the superuser that are not limited to a path.');
     if (!isScopeWithin(scope, identity.scope)) throw stronger(identity);
     for (;;) {
-      const key = PREFIX + randomBytes(RANDOM_BYTES).toString('base64url');
+      const key = ISSUED_KEY_PREFIX + randomBytes(RANDOM_BYTES).toString('base64url');
       const digest = digestKey(key);
       const common = { digest, id: keyIdOf(digest), name, user, path: path.toString(), verbs };
       const times = { createdMs, expiresMs, isExpired: false, usedMs: null, revokedMs: null };
@@ -122,7 +121,7 @@ export class KeysService {
    */
   async revoke(caller: Caller, id: string, options: { readonly ownOnly: boolean }): Promise<EndedWithKey> {
     const { identity } = caller;
-    if (!KEY_ID.test(id)) throw noKeyId();
+    if (!isKeyId(id)) throw noKeyId();
     caller.note?.({ operation: 'key.revoke', paths: [], detail: id });
     if (!options.ownOnly) requireAdministrator(identity);
     const row = await this.rows.key(id);

@@ -178,7 +178,7 @@ export class FsckService {
       for (const { replica } of pairs) if (!this.isOurs(replica, options.scope)) add(elsewhere, replica.instanceId);
       for (let at = 0; at < ours.length; at += AT_ONCE) {
         for (const finding of await this.judge(ours.slice(at, at + AT_ONCE), options.verifyContent))
-          if (finding) yield await this.treat(finding, options.repair && !untouched.has(finding.replica.backend), options.repair);
+          if (finding) yield await this.treat(finding, options, untouched);
         blobs += Math.min(AT_ONCE, ours.length - at);
       }
       yield { event: 'progress', blobs };
@@ -198,14 +198,15 @@ export class FsckService {
     return findings;
   }
 
-  private async treat(finding: BlobFinding, mayRepair: boolean, repair: boolean): Promise<FsckEvent> {
+  private async treat(finding: BlobFinding, { repair }: FsckOptions, untouched: ReadonlySet<string>): Promise<FsckEvent> {
     const { problem, detail, replica } = finding;
     if (problem === 'unreadable') {
       const { backend, instanceId, key } = replica;
       return { event: 'failed', backend, instance_id: instanceId, message: `${key}: ${detail}` };
     }
-    const isRepaired = mayRepair && (await this.mending.repair(finding));
-    return findingOf(finding, isRepaired ? 'repaired' : repair ? 'kept' : 'found');
+    if (!repair) return findingOf(finding, 'found');
+    const isRepaired = !untouched.has(replica.backend) && (await this.mending.repair(finding));
+    return findingOf(finding, isRepaired ? 'repaired' : 'kept');
   }
 
   private async *checkOrphans(backend: string, { repair }: FsckOptions): AsyncGenerator<FsckEvent> {
