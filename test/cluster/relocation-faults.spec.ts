@@ -8,7 +8,7 @@ import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { storedFiles } from '../support/storage-root';
 import { flipByte } from '../upkeep/flip-byte';
-import { putOn } from './replicas';
+import { giveTo, putOn } from './replicas';
 import { pollEmptyStaging } from './staging';
 
 const MIB = 1024 * 1024;
@@ -62,6 +62,18 @@ it('C6: nor for one whose bytes have rotted: it is read before', async () => {
   await flipByte(rotten, 3 * MIB);
   expect((await one.patch('/rotten-there', { instance: 'node-2' })).outcome).toBe('502 PEER_UNAVAILABLE');
   expect(sha256((await must(one.get('/rotten-there'))).body)).toBe(sha256(bytes));
+});
+
+it('C6: nor for one that somebody else puts there while the bytes are on their way: it is read as well', async () => {
+  const [sound = ''] = await putOn(cluster, '/meanwhile', bytes, 1);
+  let rotten: Promise<string> | undefined;
+  cluster.way(2).fault = ({ method }) => {
+    if (method !== 'PUT') return undefined;
+    rotten ??= giveTo(cluster, 2, sound, 1, (copy) => flipByte(copy, 3 * MIB));
+    return { until: rotten };
+  };
+  expect((await one.patch('/meanwhile', { instance: 'node-2' })).outcome).toBe('502 PEER_UNAVAILABLE');
+  expect(sha256((await must(one.get('/meanwhile'))).body)).toBe(sha256(bytes));
 });
 
 it('C6: nor when there are too many, be it the one at its own place that is missing or has rotted', async () => {

@@ -10,13 +10,23 @@ export async function putOn(cluster: TestCluster, path: string, content: Buffer,
   const node = cluster.node(first);
   const blob = await blobMadeBy(node.dataDir, () => must(node.client().put(path, content)));
   const blobs = [blob];
-  for (const number of others) {
-    const copy = join(cluster.node(number).dataDir, relative(node.dataDir, blob));
-    await mkdir(dirname(copy), { recursive: true });
-    await copyFile(blob, copy);
-    await cluster.query(`INSERT INTO replica (content_id, backend, instance_id, key)
-      SELECT content_id, backend, 'node-${number}', key FROM replica WHERE key = '${basename(blob).slice(-32)}' LIMIT 1`);
-    blobs.push(copy);
-  }
+  for (const number of others) blobs.push(await giveTo(cluster, number, blob, first));
   return blobs;
+}
+
+/** Gives a node a blob of what another has; resolves to where it is. `prepare` has it before the metadata name it. */
+export async function giveTo(
+  cluster: TestCluster,
+  number: number,
+  blob: string,
+  from: number,
+  prepare: (copy: string) => Promise<void> = async () => undefined,
+): Promise<string> {
+  const copy = join(cluster.node(number).dataDir, relative(cluster.node(from).dataDir, blob));
+  await mkdir(dirname(copy), { recursive: true });
+  await copyFile(blob, copy);
+  await prepare(copy);
+  await cluster.query(`INSERT INTO replica (content_id, backend, instance_id, key)
+    SELECT content_id, backend, 'node-${number}', key FROM replica WHERE key = '${basename(blob).slice(-32)}' LIMIT 1`);
+  return copy;
 }

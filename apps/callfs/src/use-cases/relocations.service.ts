@@ -131,7 +131,7 @@ export class RelocationsService {
     throw new CallfsError('CONFLICT', 'The file keeps being replaced while its bytes are moved; try again.');
   }
 
-  /** Nothing when the file has another content by now. */
+  /** Nothing when the file has another content by now, or its content another blob where its bytes are to be. */
   private async moveContent(
     caller: Caller,
     path: VirtualPath,
@@ -146,20 +146,22 @@ export class RelocationsService {
       ? await this.copier.stage(content, blob, { signal, actingFor: { user: identity.user, requestId } })
       : undefined;
     if (staged) this.faults.reached('staged');
-    await this.compareBefore(caller, content, blob);
+    const compared = await this.compareBefore(caller, content, blob);
     let isTaken = false;
     const plan = () => this.plan(caller, path, options);
     const commit = async ({ existing }: RelocationPlan, guard: CommitGuard) => {
       const now = existing.inode.content;
       if (now?.id !== content.id) return undefined;
       let { replicas } = now;
+      let sure = compared;
       if (staged && !blobAt(replicas, blob)) {
         isTaken = true;
         await this.copier.add(now, staged, guard);
         replicas = [...replicas, staged];
+        sure = staged;
         this.faults.reached('copied');
       }
-      return this.settleAt(existing, now, replicas, wanted, guard);
+      return this.settleAt(existing, { ...now, replicas }, sure, wanted, guard);
     };
     try {
       const moved = await this.commits.run(caller, { operation: 'relocate', plan, commit });
@@ -170,22 +172,35 @@ export class RelocationsService {
     }
   }
 
-  /** A blob that is at its new place already is read before another is given up for it: under the lock that would take too long. */
-  private async compareBefore({ signal, identity, requestId }: Caller, content: Content, place: BlobPlace): Promise<void> {
+  /**
+   * A blob that is at its new place already is read before another is given up for it: under the lock that would take too long.
+   * Resolves to the one that was found sound.
+   */
+  private async compareBefore(
+    { signal, identity, requestId }: Caller,
+    content: Content,
+    place: BlobPlace,
+  ): Promise<Replica | undefined> {
     const there = blobAt(content.replicas, place);
-    if (!there || content.replicas.length <= this.copies) return;
+    if (!there || content.replicas.length <= this.copies) return undefined;
     await this.copier.makeSure(content, there, { signal, actingFor: { user: identity.user, requestId } });
+    return there;
   }
 
-  /** The content belongs to its new place; of its other blobs as many go as are too many, that at the old place first. */
+  /**
+   * The content belongs to its new place; of its other blobs as many go as are too many, that at the old place first. Nothing
+   * when they would go for another blob than the one whose bytes were compared, or there is none at that place any more.
+   */
   private async settleAt(
     existing: Existing,
     content: Content,
-    replicas: readonly Replica[],
+    sure: Replica | undefined,
     wanted: WantedPlace,
     guard: CommitGuard,
-  ): Promise<Omit<WriteOutcome, 'created'>> {
+  ): Promise<Omit<WriteOutcome, 'created'> | undefined> {
+    const { replicas } = content;
     const { place, blob } = this.goalOf(content, wanted);
+    const there = blobAt(replicas, blob);
     const before = this.blobPlaceOf(content.backend, content.instanceId);
     const others = replicas.filter((replica) => !isSamePlace(replica, blob));
     const oldFirst = [
@@ -193,8 +208,12 @@ export class RelocationsService {
       ...others.filter((each) => !isSamePlace(each, before)),
     ];
     const drop = oldFirst.slice(0, Math.max(0, replicas.length - this.copies));
-    const there = drop.length > 0 ? blobAt(content.replicas, blob) : undefined;
-    if (there) await this.copier.makeSureThere(content, there);
+    if (!there && !content.inline) return undefined;
+    if (there && drop.length > 0) {
+      if (there.key !== sure?.key) return undefined;
+      // It may have been read long ago.
+      await this.copier.makeSureThere(content, there);
+    }
     await this.store.changeReplicas(content.id, { drop, place }, guard);
     const left = replicas.filter((replica) => !drop.includes(replica));
     const moved = { ...content, ...place, replicas: left };
