@@ -10,6 +10,7 @@ export type BlobProblem = 'missing' | 'wrong_size' | 'damaged' | 'unreadable';
 export interface BlobFinding {
   readonly problem: BlobProblem;
   readonly detail: string;
+  /** As it was when this was found. */
   readonly content: Content;
   readonly replica: Replica;
 }
@@ -67,14 +68,16 @@ export class BlobAudit {
   ): Promise<BlobFinding | undefined> {
     const found = await check().catch(problemOf);
     // What was replaced, moved or removed while it was looked at is nobody's loss.
-    if (!found || !(await this.isStill(content, replica))) return undefined;
-    return { ...found, content, replica };
+    const present = found && (await this.presentOf(content, replica));
+    return present && { ...found, content: present, replica };
   }
 
-  private async isStill({ id }: Content, { backend, instanceId, key }: Replica): Promise<boolean> {
+  /** The content with the blobs that it has by now; nothing when this is none of them any more. */
+  private async presentOf({ id }: Content, { backend, instanceId, key }: Replica): Promise<Content | undefined> {
     const [content] = await this.store.contents({ after: id - 1, limit: 1 });
-    const replicas = content?.id === id ? content.replicas : [];
-    return replicas.some((each) => each.key === key && each.backend === backend && each.instanceId === instanceId);
+    if (content?.id !== id) return undefined;
+    const isThis = (each: Replica) => each.key === key && each.backend === backend && each.instanceId === instanceId;
+    return content.replicas.some(isThis) ? content : undefined;
   }
 }
 

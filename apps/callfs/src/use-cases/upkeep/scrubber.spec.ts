@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Readable } from 'node:stream';
+import { newStorageKey } from '@callfs/core';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Disks } from '../../../../../test/support/disks';
 import { SuspectBlobs } from '../suspect-blobs';
 import { BlobAudit } from './blob-audit';
@@ -13,8 +15,8 @@ let scrubbed: string[];
 let suspects: SuspectBlobs;
 let scrubber: Scrubber;
 
-beforeAll(async () => {
-  disks = await Disks.open('one', 'two');
+beforeEach(async () => {
+  disks = await Disks.open('one', 'two', 'three');
   const { store, providers } = disks;
   scrubbed = [];
   suspects = new SuspectBlobs();
@@ -24,7 +26,7 @@ beforeAll(async () => {
   scrubber.onApplicationBootstrap();
 });
 
-afterAll(async () => {
+afterEach(async () => {
   await scrubber?.beforeApplicationShutdown();
   await disks?.close();
 });
@@ -37,4 +39,28 @@ it('C6: a node that stops does not first make all the blobs anew that readers mi
   await scrubber.beforeApplicationShutdown();
   expect(scrubbed).toEqual([]);
   expect(await disks.store.contents({ after: 0, limit: SUSPECTS + 1 })).toEqual(contents);
+});
+
+it('C6: a blob that cannot be made good is looked at once, however many readers miss it', async () => {
+  const lost = await disks.makeFile('lost', BYTES, ['one', 'two'], ['one', 'two']);
+  const looked = async (name: string) => {
+    const content = await disks.makeFile(name, BYTES, ['one', 'two'], ['one']);
+    suspects.report(content, content.replicas[0]!);
+    await expect.poll(() => scrubbed.at(-1)).toBe('repaired');
+    return scrubbed.splice(0);
+  };
+  suspects.report(lost, lost.replicas[0]!);
+  expect(await looked('after the first')).toEqual(['missing', 'repaired']);
+  for (const _reader of [2, 3]) suspects.report(lost, lost.replicas[0]!);
+  expect(await looked('after the others')).toEqual(['repaired']);
+});
+
+it('C6: what a reader misses is made anew from a copy that has come since its file was looked up', async () => {
+  const content = await disks.makeFile('moved', BYTES, ['one', 'two'], ['one', 'two']);
+  const [missing, gone] = content.replicas;
+  const fresh = { backend: 'localfs', instanceId: 'three', key: newStorageKey() };
+  await disks.providers.at(fresh).write(fresh.key, Readable.from([BYTES]));
+  await disks.store.changeReplicas(content.id, { drop: [gone!], add: [fresh] });
+  suspects.report(content, missing!);
+  await expect.poll(() => scrubbed).toEqual(['repaired']);
 });

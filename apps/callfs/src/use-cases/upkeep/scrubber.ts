@@ -1,4 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
 import { CallfsError, type Content, type Replica } from '@callfs/core';
 import { MetadataStore } from '@callfs/metadata';
 import { StorageProviders } from '@callfs/storage';
@@ -17,6 +18,9 @@ const REST_MS = 24 * 3600_000;
 const LOOK_MS = 60_000;
 /** Blobs that readers complain of, and that wait to be looked at. */
 const SUSPECTS_MAX = 1000;
+/** One that could not be made good is not looked at again for so long, and for so many times what the look took. */
+const SUSPECT_REST_MS = 60_000;
+const SUSPECT_REST_TIMES = 10;
 
 export interface ScrubStatus {
   readonly backend: string;
@@ -62,7 +66,9 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
   private pass: Promise<void> | undefined;
   private stopped = false;
   private readonly stopping = new AbortController();
-  private readonly suspected = new Set<string>();
+  /** By key: until when nothing new can be said of it, by the monotonic clock. */
+  private readonly suspected = new LRUCache<string, number>({ max: SUSPECTS_MAX });
+  private waiting = 0;
   private looking: Promise<void> = Promise.resolve();
   /** Somebody waits for the result: from the start, and as fast as it goes. */
   private urgent = false;
@@ -121,19 +127,26 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
     }
   }
 
-  /** One after the other; a reader that comes meanwhile has said nothing new. */
+  /** One after the other; a reader that comes meanwhile, or soon after, has said nothing new. */
   private suspect(content: Content, replica: Replica): void {
     const { key } = replica;
-    if (this.suspected.has(key) || this.suspected.size >= SUSPECTS_MAX) return;
-    this.suspected.add(key);
-    this.looking = this.looking
-      .then(() => this.check(content, replica, undefined, this.stopping.signal))
-      .catch((error: unknown) => {
+    if ((this.suspected.get(key) ?? 0) > performance.now() || this.waiting >= SUSPECTS_MAX) return;
+    this.suspected.set(key, Infinity);
+    this.waiting++;
+    this.looking = this.looking.then(async () => {
+      const beganMs = performance.now();
+      try {
+        await this.check(content, replica, undefined, this.stopping.signal);
+      } catch (error) {
         if (error instanceof Interrupted) return;
         if (!CallfsError.is(error)) throw error;
         this.logger.warn({ err: error }, 'a blob that a reader complained of could not be looked at; the next pass does');
-      })
-      .then(() => void this.suspected.delete(key));
+      } finally {
+        const endedMs = performance.now();
+        this.suspected.set(key, endedMs + Math.max(SUSPECT_REST_MS, SUSPECT_REST_TIMES * (endedMs - beganMs)));
+        this.waiting--;
+      }
+    });
   }
 
   private begin(): void {
@@ -249,7 +262,7 @@ export class Scrubber implements OnApplicationBootstrap, BeforeApplicationShutdo
     const what = `the blob ${replica.key} is ${finding.problem}: ${finding.detail}`;
     if (repaired) this.logger.warn(facts, `${what}; it was replaced from another copy`);
     else if (finding.problem === 'unreadable') this.logger.warn(facts, `${what}; it is read again in the next pass`);
-    else if (content.replicas.length > 1)
+    else if (finding.content.replicas.length > 1)
       this.logger.error(facts, `${what}; no other copy can be read now. It is tried again in the next pass`);
     else this.logger.error(facts, `${what}; there is no other copy to replace it from. Restore the file from a backup`);
     if (!repaired) await this.states.record(finding);
