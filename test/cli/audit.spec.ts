@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { must } from '../support/fixture';
 import { ROOT_KEY } from '../support/server';
@@ -32,3 +33,28 @@ it('callfs audit tells the latest last, filtered, as lines or JSON, and follows'
   expect(following.stdout.match(/put  \/a\/three/g)).toHaveLength(1);
   expect(await runCli(['audit', '--since', 'soon'], options())).toMatchObject({ code: 1, stdout: '' });
 });
+
+it.each([-3_600_000, 3_600_000])(
+  'callfs audit --follow tells what is new on a machine whose clock is %i ms off',
+  async (aheadMs) => {
+    const { cwd, env } = options();
+    const clock = {
+      NODE_OPTIONS: `--require ${join(__dirname, '../support/clock-ahead.js')}`,
+      TEST_CLOCK_AHEAD_MS: String(aheadMs),
+    };
+    const path = `/clock${aheadMs}`;
+    for (const name of ['left-out', 'last']) await must(server.client().put(`${path}/${name}`, 'x'));
+    const question = ['audit', '--follow', '--path', path, '--limit', '1'];
+    const following = await startCli(question, { cwd, env: { ...env, ...clock } }, /last\n/);
+    await must(server.client().put(`${path}/new`, 'x'));
+    await following.says(/new\n/);
+    following.kill('SIGINT');
+    await following.exit;
+    expect(
+      following.stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.split(`${path}/`)[1]),
+    ).toEqual(['last', 'new']);
+  },
+);

@@ -6,7 +6,10 @@ import { patternBytes } from '../support/random';
 import { PATIENT, startServer, type TestServer } from '../support/server';
 import { storedFiles } from '../support/storage-root';
 
-/** What a node has sent to PostgreSQL, and PostgreSQL gets to see when that node is dead, or has long begun anew. */
+/**
+ * What a node has sent to PostgreSQL, and PostgreSQL gets to see when that node is dead, or has long begun anew; and what
+ * PostgreSQL has done without the node being told.
+ */
 let postgres: PostgresServer;
 let line: LateLine;
 let server: TestServer;
@@ -41,4 +44,14 @@ it('C4, P9: a commit that comes when its blob was removed after the restart is r
   const { text } = await must(root.request('GET', '/v1/admin/fsck?verify_content=true'));
   expect(text).not.toContain('"event":"finding"');
   expect((await root.get('/before')).body.equals(patternBytes(1, 300_000))).toBe(true);
+});
+
+it('has every entry in the audit log once, also those that came while nobody knew whether those before were written', async () => {
+  const root = server.client();
+  const lost = line.loseAnswer('INSERT INTO audit', 'COMMIT');
+  await must(root.put('/audited/1', 'x'));
+  await lost;
+  await must(root.put('/audited/2', 'x'));
+  const { json } = await must(root.request('GET', '/v1/admin/audit?path=/audited&order=asc'));
+  expect((json.items as { path: string }[]).map(({ path }) => path)).toEqual(['/audited/1', '/audited/2']);
 });

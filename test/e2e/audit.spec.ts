@@ -243,3 +243,29 @@ it('removes entries whose time is over, however many there are, and keeps the ot
     await expect.poll(left, { timeout: 60_000 }).toBe(2);
   });
 });
+
+it('is searched from end to end while others are served, and misses nothing', async () => {
+  await withServer({}, async (own) => {
+    const client = own.client();
+    await must(client.put('/file', 'x'));
+    await must(client.delete('/file'));
+    await own.stop();
+    const database = new Database(join(own.dir, 'metadata.sqlite'));
+    database.pragma('synchronous = OFF');
+    // Later than the two, and many of them at one instant.
+    database.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000)
+      INSERT INTO audit SELECT ${Date.now()} + i / 9000, 'other', i, 'ann', '', 'put', '/other', NULL, '', 200, 'OK', '', NULL FROM n`);
+    database.close();
+    await own.start();
+    const ended: string[] = [];
+    const search = must(client.request('GET', '/v1/admin/audit?path=/file')).finally(() => ended.push('search'));
+    for (let i = 0; i < 5; i++) ended.push(`read ${(await client.get('/')).status}`);
+    const { items } = (await search).json;
+    expect((items as Entry[]).map(({ operation }) => operation)).toEqual(['delete', 'put']);
+    expect(ended).toEqual([...Array<string>(5).fill('read 200'), 'search']);
+    const first = await must(client.request('GET', '/v1/admin/audit?user=ann&operation=put&order=asc&limit=10000'));
+    expect((first.json.items as { seq: number }[]).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 10_000 }, (_, i) => i + 1),
+    );
+  });
+});

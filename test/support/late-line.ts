@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A TCP line to a server on this machine that may bring what a client sent when that client is long gone. */
+/**
+ * A TCP line to a server on this machine that may bring what a client sent when that client is long gone, or break when the
+ * server answers.
+ */
 export class LateLine {
   private readonly sockets = new Set<Socket>();
   private marker: string | undefined;
   private kept: { readonly far: Socket; readonly chunks: Buffer[] } | undefined;
   private readonly arrived: (() => void)[] = [];
+  private unanswered: { readonly steps: string[]; near?: Socket; readonly tell: () => void } | undefined;
 
   private constructor(private readonly server: Server) {}
 
@@ -38,6 +42,11 @@ export class LateLine {
     far.destroy();
   }
 
+  /** The next client to send these, one after the other, never hears what came of the last: its line breaks then. Resolves when it has. */
+  async loseAnswer(...steps: string[]): Promise<void> {
+    await new Promise<void>((tell) => (this.unanswered = { steps, tell }));
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     this.server.close();
@@ -51,6 +60,12 @@ export class LateLine {
       socket.once('close', () => this.sockets.delete(socket));
     }
     near.on('data', (chunk) => {
+      const { unanswered } = this;
+      if (unanswered && (unanswered.near ?? near) === near)
+        while (unanswered.steps.length > 0 && chunk.includes(unanswered.steps[0]!)) {
+          unanswered.near = near;
+          unanswered.steps.shift();
+        }
       if (this.marker !== undefined && chunk.includes(this.marker)) {
         this.marker = undefined;
         this.kept = { far, chunks: [] };
@@ -59,7 +74,12 @@ export class LateLine {
       if (this.kept?.far === far) this.kept.chunks.push(chunk);
       else far.write(chunk);
     });
-    far.on('data', (chunk) => near.write(chunk));
+    far.on('data', (chunk) => {
+      if (this.unanswered?.near !== near || this.unanswered.steps.length > 0) return void near.write(chunk);
+      this.unanswered.tell();
+      this.unanswered = undefined;
+      near.destroy();
+    });
     near.once('close', () => {
       if (this.kept?.far !== far) far.destroy();
     });

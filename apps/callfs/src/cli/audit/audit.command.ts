@@ -30,10 +30,12 @@ export class AuditCommand extends CommandRunner {
   async run(_arguments: string[], options: AuditOptions): Promise<void> {
     const client = AdminClient.for(options);
     const print = (entry: AuditView) => process.stdout.write(options.json ? `${JSON.stringify(entry)}\n` : `${lineOf(entry)}\n`);
-    const startedMs = Date.now();
+    const startedMs = performance.now();
+    // Those that `--limit` leaves out are not told later on.
+    const before = options.follow ? await this.recent(client, options, LATE_MS) : [];
     const latest = await this.latest(client, options);
     for (const entry of latest.reverse()) print(entry);
-    if (options.follow) await this.follow(client, options, latest, startedMs, print);
+    if (options.follow) await this.follow(client, options, [...before, ...latest], startedMs, print);
   }
 
   @Option({ flags: '--since <when>', description: 'not before this: a duration (1h ago) or an RFC 3339 time' })
@@ -109,30 +111,30 @@ Examples:
     startedMs: number,
     print: (entry: AuditView) => void,
   ): Promise<never> {
-    const seen = new Map(known.map((entry) => [nameOf(entry), Date.parse(entry.time)]));
+    let [seen, seenBefore] = [new Set(known.map(nameOf)), new Set<string>()];
     let fromMs = startedMs;
     for (;;) {
       await delay(LOOK_MS);
-      const nowMs = Date.now();
-      let cursor: string | undefined;
-      do {
-        const since = new Date(fromMs - LATE_MS).toISOString();
-        const page = await client.get<Page>('/v1/admin/audit', {
-          ...filterOf(options),
-          since,
-          order: 'asc',
-          limit: PAGE,
-          cursor,
-        });
-        for (const entry of page.items) {
-          if (!seen.has(nameOf(entry)) && Date.parse(entry.time) >= startedMs - LATE_MS) print(entry);
-          seen.set(nameOf(entry), Date.parse(entry.time));
-        }
-        cursor = page.next_cursor;
-      } while (cursor !== undefined);
+      const nowMs = performance.now();
+      const entries = await this.recent(client, options, nowMs - fromMs + LATE_MS);
       fromMs = nowMs;
-      for (const [name, timeMs] of seen) if (timeMs < fromMs - 2 * LATE_MS) seen.delete(name);
+      for (const entry of entries) if (!seen.has(nameOf(entry)) && !seenBefore.has(nameOf(entry))) print(entry);
+      // What is asked for begins about where it did, never before the time before last.
+      [seen, seenBefore] = [new Set(entries.map(nameOf)), seen];
     }
+  }
+
+  /** Of the last so many milliseconds, as the server's clock has them: this machine may have another time. The latest last. */
+  private async recent(client: AdminClient, options: AuditOptions, spanMs: number): Promise<AuditView[]> {
+    const query = { ...filterOf(options), since: `${Math.ceil(spanMs)}ms`, order: 'asc', limit: PAGE };
+    const entries: AuditView[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await client.get<Page>('/v1/admin/audit', { ...query, cursor });
+      entries.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor !== undefined);
+    return entries;
   }
 }
 

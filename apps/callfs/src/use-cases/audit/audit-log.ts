@@ -1,5 +1,4 @@
 import { Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { CallfsError } from '@callfs/core';
 import type { AuditEntry } from './audit-entry';
 import type { AuditRows, StoredEntry } from './audit-rows';
 
@@ -94,12 +93,9 @@ export class AuditLog implements OnApplicationBootstrap, BeforeApplicationShutdo
       try {
         await this.rows.append(batch);
       } catch (error) {
-        // After a failure nobody knows of, they may be there already: then each is once, and so it stays.
-        if (!CallfsError.is(error, 'CONFLICT')) {
-          this.logger.warn({ err: error, waiting: this.waiting.length }, 'audit entries cannot be written; they wait');
-          if (!this.isStopping) this.schedule(RETRY_MS);
-          return;
-        }
+        this.logger.warn({ err: error, waiting: this.waiting.length }, 'audit entries cannot be written; they wait');
+        if (!this.isStopping) this.schedule(RETRY_MS);
+        return;
       }
       this.waiting.splice(0, batch.length);
     }

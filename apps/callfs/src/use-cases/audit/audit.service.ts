@@ -13,9 +13,9 @@ export class AuditService {
   ) {}
 
   /** Up to `limit` entries behind `after`; what this node has recorded before the call is among them. */
-  async read({ identity }: Caller, filter: AuditFilter, limit: number, after?: AuditPosition): Promise<StoredEntry[]> {
+  async read({ identity, signal }: Caller, filter: AuditFilter, limit: number, after?: AuditPosition): Promise<StoredEntry[]> {
     requireAdministrator(identity);
     await this.log.flush();
-    return this.rows.read(filter, limit, after);
+    return this.rows.read(filter, limit, after, signal);
   }
 }
