@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { link, mkdir, open, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readlink, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TarSink } from '../../apps/callfs/src/cli/client/tree/tar-sink';
 import { entries, type Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { useServer } from '../support/use-server';
@@ -110,6 +112,57 @@ describe('callfs import of what tar(1) packed', () => {
       '4000000',
       '1969-12-31T00:00:00.000000000Z',
     ]);
+  });
+});
+
+describe('symbolic links that callfs export packs', () => {
+  it('stand among what is beside them, so that tar(1) gives the directory its mode and time after them', async () => {
+    await must(root.mkdir(`${base}/site/closed`));
+    await must(root.put(`${base}/site/closed/z`, 'z'));
+    for (const [path, target] of [
+      ['closed/inward', 'z'],
+      ['closed/outward', '/etc'],
+      ['closed/upward', '../../x'],
+      ['last', 'closed'],
+    ])
+      await must(root.symlink(`${base}/site/${path}`, target ?? ''));
+    await must(root.patch(`${base}/site/closed`, { mode: '0555', mtime: '2001-09-09T01:46:40Z' }));
+    await must(root.patch(`${base}/site`, { mtime: '2001-09-09T01:46:41Z' }));
+
+    expect(await cli('export', 'linked.tar', `${base}/site`)).toMatchObject({ code: 0 });
+
+    expect(tar('-tf', 'linked.tar').trim().split('\n')).toEqual([
+      './',
+      'closed/',
+      'closed/inward',
+      'closed/outward',
+      'closed/upward',
+      'closed/z',
+      'last',
+    ]);
+    await mkdir(here('unpacked'));
+    tar('-x', '-C', 'unpacked', '-f', 'linked.tar');
+    const found = await Promise.all(['unpacked', 'unpacked/closed'].map((name) => stat(here(name))));
+    expect(found.map(({ mode, mtimeMs }) => [mode & 0o777, mtimeMs])).toEqual([
+      [0o755, 1_000_000_001_000],
+      [0o555, 1_000_000_000_000],
+    ]);
+    expect(await readlink(here('unpacked/closed/outward'))).toBe('/etc');
+  });
+
+  it('have nothing written through them, whatever the server lists', async () => {
+    const entry = { size: 1, mode: 0o644, uid: 0, gid: 0, mtimeNs: 0n };
+    const sink = new TarSink(here('through.tar'));
+    await sink.symlink({ ...entry, names: ['etc'], type: 'symlink', target: '/etc' });
+
+    for (const names of [['etc'], ['etc', 'deep', 'passwd']])
+      await expect(sink.file({ ...entry, names, type: 'file' }, Readable.from(['x']))).rejects.toThrow(
+        'the server lists a symbolic link in its place as well',
+      );
+
+    await sink.file({ ...entry, names: ['etcetera'], type: 'file' }, Readable.from(['x']));
+    await sink.settle();
+    expect(tar('-tf', 'through.tar')).toBe('etc\netcetera\n');
   });
 });
 

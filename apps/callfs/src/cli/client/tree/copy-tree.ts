@@ -11,7 +11,7 @@ export interface CopyOptions {
 
 /**
  * Copies a tree and resolves to how many entries are there now. What fails is reported, with what is below it left out,
- * and does not keep the rest. Links are made last, so that nothing is ever written through one of them.
+ * and does not keep the rest.
  */
 export async function copyTree(source: TreeSource, sink: TreeSink, { jobs, report, watch }: CopyOptions): Promise<number> {
   const links: TreeEntry[] = [];
@@ -48,8 +48,10 @@ export async function copyTree(source: TreeSource, sink: TreeSink, { jobs, repor
   try {
     for await (const entry of source.entries(report)) {
       if (lost.some((above) => isBelow(entry, above))) continue;
-      if (entry.type === 'symlink') links.push(entry);
-      else if (entry.type === 'directory') {
+      if (entry.type === 'symlink') {
+        if (sink.takesLinksLast) links.push(entry);
+        else await attempt(entry, () => sink.symlink(entry));
+      } else if (entry.type === 'directory') {
         if (!(await attempt(entry, () => sink.directory(entry)))) lost.push(entry);
       } else if (entry.type === 'hardlink') {
         await attempt(entry, async () => sink.hardlink?.(entry));

@@ -23,6 +23,7 @@ const PRIVATE_DIRECTORY = 0o700;
  */
 export class LocalSink implements TreeSink {
   readonly isSequential = false;
+  readonly takesLinksLast = true;
   private readonly directories: TreeEntry[] = [];
 
   constructor(

@@ -16,6 +16,7 @@ export interface RemoteSinkOptions {
 /** A file or directory of a server. */
 export class RemoteSink implements TreeSink {
   readonly isSequential = false;
+  readonly takesLinksLast = true;
   private readonly directories: TreeEntry[] = [];
   /** What was written under names that may be written in two ways: their canonical form to that of the source. */
   private readonly composed = new Map<string, string>();

@@ -18,9 +18,13 @@ const LARGEST_ID = 0o777777;
  */
 export class TarSink implements TreeSink {
   readonly isSequential = true;
+  /** tar(1) gives a directory its mode and its time when it has left it, so all that is in it has to follow it. */
+  readonly takesLinksLast = false;
   private readonly archive: Pack = pack();
   private readonly written: Promise<void>;
   private readonly staged: StagedFile | undefined;
+  /** Paths of the links so far: a server that lists more below one would have it written through the link. */
+  private readonly links = new Set<string>();
   /** Why nothing more can be written. */
   private failure: unknown;
 
@@ -35,15 +39,16 @@ export class TarSink implements TreeSink {
   }
 
   directory(entry: TreeEntry): Promise<void> {
-    return this.add(headersOf(entry, 'directory'));
+    return this.add(entry, headersOf(entry, 'directory'));
   }
 
-  symlink(entry: TreeEntry): Promise<void> {
-    return this.add({ ...headersOf(entry, 'symlink'), linkname: entry.target ?? '' });
+  async symlink(entry: TreeEntry): Promise<void> {
+    await this.add(entry, { ...headersOf(entry, 'symlink'), linkname: entry.target ?? '' });
+    this.links.add(entry.names.join('/'));
   }
 
   file(entry: TreeEntry, content: Readable): Promise<void> {
-    return this.add({ ...headersOf(entry, 'file'), size: entry.size }, content);
+    return this.add(entry, { ...headersOf(entry, 'file'), size: entry.size }, content);
   }
 
   async settle(): Promise<void> {
@@ -58,7 +63,9 @@ export class TarSink implements TreeSink {
     await this.staged?.remove();
   }
 
-  private async add(headers: Headers, content?: Readable): Promise<void> {
+  private async add({ names }: TreeEntry, headers: Headers, content?: Readable): Promise<void> {
+    if (names.some((_, i) => this.links.has(names.slice(0, i + 1).join('/'))))
+      throw new Error('the server lists a symbolic link in its place as well');
     let added: (error?: Error | null) => void = () => undefined;
     const done = new Promise<void>((resolve, reject) => {
       added = (error) => (error ? reject(error) : resolve());

@@ -33,6 +33,8 @@ export interface TreeSource {
 export interface TreeSink {
   /** Takes one entry at a time. */
   readonly isSequential: boolean;
+  /** Links come when all the rest is there, so that nothing is ever written through one of them. */
+  readonly takesLinksLast: boolean;
   directory(entry: TreeEntry): Promise<void>;
   /** All or nothing: `content` may fail at its end. */
   file(entry: TreeEntry, content: Readable): Promise<void>;
