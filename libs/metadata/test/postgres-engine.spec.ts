@@ -602,6 +602,20 @@ describe('opening', () => {
     await makeFile(await opened, ['f']);
   });
 
+  it('waits for its turn, and migrates, whatever statement_timeout the database has', async () => {
+    const database = await server.createDatabase();
+    const dsn = server.dsn(database);
+    const other = await holding(database, `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+    await server.query(`ALTER DATABASE ${database} SET statement_timeout = 200`);
+    const told: string[] = [];
+    const opened = open(dsn, { tell: (message) => told.push(message) });
+    const isOpen = expect(opened).resolves.toBeDefined();
+    await expect.poll(() => told.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await other.release();
+    await isOpen;
+    await makeFile(await opened, ['f']);
+  });
+
   it('waits for a table that somebody uses no longer than a call may take, since all others wait behind it', async () => {
     const database = await server.createDatabase();
     await (await open(server.dsn(database))).close();

@@ -7,6 +7,10 @@ import { MIGRATION_LOCK } from './tree-functions';
 const FIRST_TOLD_MS = 2_000;
 const TOLD_EVERY_MS = 10_000;
 
+/** What a role or database may be set to end sessions by; whichever of them the server knows. */
+const UNBOUND = `SELECT set_config(name, '0', false) FROM pg_settings
+  WHERE name IN ('statement_timeout', 'idle_session_timeout', 'transaction_timeout')`;
+
 interface Holder {
   readonly pid: number;
   readonly address: string;
@@ -15,10 +19,12 @@ interface Holder {
 
 /**
  * Takes the lock of the schema for as long as `client` is connected. One node at a time has it, and only for as long as its
- * migrations take: after `limitMs` it is `METADATA_UNAVAILABLE`, with whose session is in the way and what to do about it.
+ * migrations take: after `limitMs` it is `METADATA_UNAVAILABLE`, with whose session is in the way and what to do about it. No other
+ * bound ends the wait or the session, whatever the role of the database has.
  */
 export async function takeMigrationTurn(client: Client, limitMs: number, tell: (message: string) => void): Promise<void> {
   const deadline = performance.now() + limitMs;
+  await client.query(UNBOUND);
   for (let pauseMs = FIRST_TOLD_MS; ; pauseMs = TOLD_EVERY_MS) {
     try {
       const patienceMs = Math.max(1, Math.floor(Math.min(pauseMs, deadline - performance.now())));

@@ -30,6 +30,8 @@ export const OLDEST_POSTGRES = 13;
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** Migrations of another node may take as long as so many calls. */
 const MIGRATION_CALLS = 12;
+/** The longest `statement_timeout` there is; 0 would leave that of the role. */
+const UNBOUND_MS = 2 ** 31 - 1;
 
 /**
  * Connects, brings the schema up to date under a lock (nodes may start together) and resolves to the store.
@@ -90,7 +92,7 @@ async function connectReader(pool: Pool): Promise<Client> {
 interface SessionSettings {
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
-  /** Of one statement; absent: none. */
+  /** Of one statement; absent: none, whatever the role of the database has. */
   readonly operationTimeoutMs?: number;
   /** Absent: as the server has it. */
   readonly synchronousCommit?: 'on' | 'off';
@@ -119,7 +121,7 @@ function dataSourceOf(
     extra: {
       Client: SteadyClient,
       types: TYPES,
-      statement_timeout: operationTimeoutMs,
+      statement_timeout: operationTimeoutMs ?? UNBOUND_MS,
       // Beyond the server's own: for one that does not answer at all.
       query_timeout: operationTimeoutMs === undefined ? undefined : operationTimeoutMs + 1000,
       application_name: 'callfs',
