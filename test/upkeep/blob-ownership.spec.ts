@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newStorageKey } from '@callfs/core';
@@ -249,6 +249,32 @@ describe('P1 a place that is empty, though the metadata has blobs there,', () =>
 });
 
 describe('a dump', () => {
+  it('makes a copy that becomes the real one: from gc --adopt on it does not take an empty root for its own', async () => {
+    const first = await launch();
+    await store(first, ['a', 'bb']);
+    await first.stop();
+    const copy = await prepareServer({ config: AT_ONCE });
+    servers.push(copy);
+    await cp(first.dataDir, copy.dataDir, { recursive: true });
+    const cli = (...args: string[]) => runCli(args, { cwd: copy.dir });
+    expect(await cli('dump', 'dump.ndjson', '--config', first.configFile)).toMatchObject({ code: 0 });
+    expect(await cli('load', '--as-copy', 'dump.ndjson', '--config', copy.configFile)).toMatchObject({ code: 0 });
+    expect(await gc(copy, '--offline --adopt localfs --yes')).toMatchObject({ code: 0 });
+    await copy.start();
+    await expectStored(copy, ['a', 'bb']);
+    await copy.stop();
+
+    const disk = `${copy.dataDir}-unmounted`;
+    await rename(copy.dataDir, disk);
+    await mkdir(copy.dataDir);
+    await expect(copy.start()).rejects.toThrow();
+    expect(copy.output).toMatch(/The root of localfs .* is empty, but the metadata has blobs in it/);
+    await rm(copy.dataDir, { recursive: true });
+    await rename(disk, copy.dataDir);
+    await copy.start();
+    await expectStored(copy, ['a', 'bb']);
+  });
+
   it('makes the store that owns the blobs, or a copy that deletes none of them, and no part of an upload', async () => {
     const first = await launch();
     await store(first, ['a', 'bb']);

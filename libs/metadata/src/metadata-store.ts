@@ -304,6 +304,17 @@ export abstract class MetadataStore {
     throw new CallfsError('METADATA_UNAVAILABLE', 'The metadata does not say which store it is. Restore a backup of it.');
   }
 
+  /** Whether a copy of a store has made this place its own. */
+  async hasAdopted(backend: string, instanceId: string): Promise<boolean> {
+    const sql = 'SELECT 1 AS adopted FROM adopted_place WHERE backend = ? AND instance_id = ?';
+    return (await this.tables.read('store', sql, backend, instanceId)).length > 0;
+  }
+
+  async adopt(backend: string, instanceId: string): Promise<void> {
+    const sql = 'INSERT INTO adopted_place (backend, instance_id) VALUES (?, ?) ON CONFLICT DO NOTHING';
+    await this.tables.write('store', sql, backend, instanceId);
+  }
+
   /** Whether anything that is known on this backend and instance is in use. */
   async hasBlobsIn(backend: string, instanceId: string): Promise<boolean> {
     const held = KEY_HOLDERS.map((table) => `EXISTS (SELECT 1 FROM ${table} WHERE backend = ? AND instance_id = ?)`);

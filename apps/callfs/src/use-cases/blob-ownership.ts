@@ -22,6 +22,9 @@ const SAMPLE = 1000;
 /** More unknown blobs than these are not what failed writes have left. */
 export const USUAL_MAX = 20;
 
+/** A copy that may not collect in a place is told so again and again: it has blobs that it keeps waiting there. */
+const ASK_AGAIN_MS = 5 * 60_000;
+
 const PLACES: Readonly<Record<string, { readonly key: string; readonly kind: string; readonly ask: string }>> = {
   localfs: { key: 'backend.localfs_root_path', kind: 'root', ask: 'Is its disk mounted, and is it the right one?' },
   s3: { key: 'backend.s3.bucket_name', kind: 'bucket', ask: 'Is it the right one?' },
@@ -41,6 +44,8 @@ export class BlobOwnership {
   private readonly logger = new Logger(BlobOwnership.name);
   /** What was said last, by backend. */
   private readonly told = new Map<string, string>();
+  /** Until when nothing is to be collected, by backend and the monotonic clock. */
+  private readonly refusedUntil = new Map<string, number>();
 
   constructor(
     private readonly store: MetadataStore,
@@ -49,7 +54,7 @@ export class BlobOwnership {
 
   /** As it is now; a place may change below a node that runs. What is new about it is told in the log. */
   async judge(provider: StorageProvider): Promise<Standing> {
-    const identity = await this.store.identity();
+    const identity = await this.identityAt(provider);
     const standing = await this.look(provider, identity).catch((error: unknown): Standing => {
       if (!CallfsError.is(error)) throw error;
       const message = `Which metadata stores have their blobs in ${provider.name} cannot be read (${error.message}) Until it can, none is removed for being unknown to this one.`;
@@ -70,20 +75,30 @@ export class BlobOwnership {
     const standing = await this.judge(provider);
     if (standing.isOurs) return standing;
     if (standing.isEmptied) throw new CallfsError('BACKEND_UNAVAILABLE', standing.message);
-    const { id, copyOf } = await this.store.identity();
+    const { id, copyOf } = await this.identityAt(provider);
     // What came with a copy is the other store's, which knows it.
     if (copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider)))) await provider.marks?.enter(id);
     else provider.marks?.announce(id);
     return standing;
   }
 
-  /** Whether blobs that this store has removed may be deleted: those that came with a copy of a store are that one's. */
+  /**
+   * Whether blobs that this store has removed may be deleted: those that came with a copy of a store are that one's. Where they
+   * may not, they may not for a while.
+   */
   async mayCollect(provider: StorageProvider): Promise<boolean> {
     const { copyOf } = await this.store.identity();
-    return copyOf === null || (await this.judge(provider)).isOurs;
+    if (copyOf === null) return true;
+    if ((this.refusedUntil.get(provider.name) ?? 0) > performance.now()) return false;
+    const { isOurs } = await this.judge(provider);
+    if (!isOurs) this.refusedUntil.set(provider.name, performance.now() + ASK_AGAIN_MS);
+    return isOurs;
   }
 
-  /** The place is this store's alone from now on. `CONFLICT` when there are others by now than `standing` tells. */
+  /**
+   * The place is this store's alone from now on, also when the store is a copy of another. `CONFLICT` when there are others by now
+   * than `others` tells.
+   */
   async adopt(provider: StorageProvider, others: readonly string[]): Promise<void> {
     const { id } = await this.store.identity();
     for (const other of [id, ...others]) {
@@ -94,7 +109,17 @@ export class BlobOwnership {
     // A sweep that looked before may have said that this store is a guest, which means nothing where it is the owner.
     if (owner !== id || guests.some((guest) => guest !== id))
       throw new CallfsError('CONFLICT', `Others have blobs in ${provider.name} by now. Look again with "callfs gc".`);
+    await this.store.adopt(provider.name, this.placeOf(provider));
+    this.refusedUntil.delete(provider.name);
     this.logger.warn(`The blobs in ${provider.name} are this metadata store's alone now (${id}; before: ${listed(others)})`);
+  }
+
+  /** A copy of a store is none where it has been told that the place is its own. */
+  private async identityAt(provider: StorageProvider): Promise<StoreIdentity> {
+    const identity = await this.store.identity();
+    if (identity.copyOf === null) return identity;
+    const isAdopted = await this.store.hasAdopted(provider.name, this.placeOf(provider));
+    return isAdopted ? { ...identity, copyOf: null } : identity;
   }
 
   private async look(provider: StorageProvider, identity: StoreIdentity): Promise<Standing> {

@@ -43,7 +43,10 @@ export async function loadMetadata(
     const rows = await load(runner, dumpTables(data), lines);
     for (const [name, sum] of Object.entries(TOTALS))
       await runner.query(`UPDATE statistic SET value = (${sum}) WHERE name = '${name}'`);
-    if (asCopy) await runner.query(`UPDATE store SET copy_of = id, id = '${randomBytes(16).toString('hex')}'`);
+    if (asCopy) {
+      await runner.query(`UPDATE store SET copy_of = id, id = '${randomBytes(16).toString('hex')}'`);
+      await runner.query('DELETE FROM adopted_place');
+    }
     await runner.commitTransaction();
     return rows;
   } catch (error) {

@@ -41,3 +41,14 @@ export class StoreEntity {
   @Column({ name: 'copy_of', type: 'text', nullable: true })
   copyOf!: string | null;
 }
+
+/** A place that a copy of a store has been told to be its own, as if it had never been another's. */
+@Entity('adopted_place')
+export class AdoptedPlaceEntity {
+  @PrimaryColumn({ type: 'text' })
+  backend!: string;
+
+  /** The node whose backend it is; empty for one that all nodes share. */
+  @PrimaryColumn({ name: 'instance_id', type: 'text' })
+  instanceId!: string;
+}

@@ -1,6 +1,6 @@
 import { AccessRevisionEntity, AccountEntity, ApiKeyEntity } from './access.entity';
 import { AuditEntity } from './audit.entity';
-import { DetachedEntity, FenceEntity, StatisticEntity, StoreEntity } from './bookkeeping.entity';
+import { AdoptedPlaceEntity, DetachedEntity, FenceEntity, StatisticEntity, StoreEntity } from './bookkeeping.entity';
 import { CollectEntity, ContentEntity, ReplicaEntity } from './content.entity';
 import { DentryEntity } from './dentry.entity';
 import { InodeEntity } from './inode.entity';
@@ -21,6 +21,7 @@ export const ENTITIES = [
   DetachedEntity,
   StatisticEntity,
   StoreEntity,
+  AdoptedPlaceEntity,
   NodeEntity,
   UploadEntity,
   UploadPartEntity,

@@ -13,6 +13,7 @@ import { StoreIdentity1764213000000 } from './13-store-identity.migration';
 import { LateCommits1764214000000 } from './14-late-commits.migration';
 import { KeyParents1764215000000 } from './15-key-parents.migration';
 import { OrderedContents1764216000000 } from './16-ordered-contents.migration';
+import { AdoptedPlaces1764217000000 } from './17-adopted-places.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
 export const MIGRATIONS = [
@@ -31,4 +32,5 @@ export const MIGRATIONS = [
   LateCommits1764214000000,
   KeyParents1764215000000,
   OrderedContents1764216000000,
+  AdoptedPlaces1764217000000,
 ];

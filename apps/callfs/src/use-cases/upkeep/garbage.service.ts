@@ -93,15 +93,13 @@ export class GarbageService {
       else yield { event: 'blob', reason: 'unreferenced', bytes: await sizeOf(provider, replica.key), ...replica };
     }
     const standing = await this.ownership.judge(provider);
-    if (!standing.isOurs) {
-      const { message, others } = standing;
-      if (!adopt) {
-        yield { event: 'failed', backend: provider.name, message };
-        return;
-      }
-      if (remove) await this.ownership.adopt(provider, others);
-      yield { event: 'claim', backend: provider.name, others, claimed: remove };
+    if (!standing.isOurs && !adopt) {
+      yield { event: 'failed', backend: provider.name, message: standing.message };
+      return;
     }
+    const others = standing.isOurs ? [] : standing.others;
+    if (adopt && remove) await this.ownership.adopt(provider, others);
+    if (!standing.isOurs) yield { event: 'claim', backend: provider.name, others, claimed: remove };
     let seen = 0;
     for await (const batch of this.search.search(provider)) {
       const replicas = batch.orphans.map(({ replica }) => replica);
