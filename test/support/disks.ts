@@ -32,6 +32,11 @@ export class Disks {
     return new Disks(directory, disks, store, new StorageProviders([own], 'localfs', self, peers));
   }
 
+  /** Where a node keeps its blobs. */
+  rootOf(name: string): string {
+    return join(this.directory, name);
+  }
+
   /** A file that belongs to the first of `nodes` and has a blob on each of them, lost already on those in `lostOn`. */
   async makeFile(name: string, bytes: Buffer, nodes: readonly string[], lostOn: readonly string[] = []): Promise<Content> {
     const replicas = nodes.map((instanceId) => ({ backend: 'localfs', instanceId, key: newStorageKey() }));

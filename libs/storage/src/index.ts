@@ -8,7 +8,7 @@ export {
   type StoredObject,
   type WriteOptions,
 } from './storage-provider';
-export { PlaceMarks, type Claims } from './place-marks';
+export { GUEST_PREFIX, OWNER_MARK, PlaceMarks, type Claims } from './place-marks';
 export { damagedBlob, damageIn } from './blob-errors';
 export { StorageProviders, type PeerBackends } from './storage-providers';
 export { StorageModule, type StorageModuleOptions } from './storage.module';

@@ -22,7 +22,10 @@ export abstract class PlaceMarks {
    */
   abstract claim(storeId: string, instead?: string): Promise<string>;
 
-  /** `storeId` is a guest here. */
+  /** When a mark was written last, by the medium's clock; `undefined` when it is not there. */
+  abstract writtenMs(mark: string): Promise<number | undefined>;
+
+  /** `storeId` is a guest here; its mark is renewed when it was one already. */
   abstract enter(storeId: string): Promise<void>;
 
   /** It is none any more, also when it never was. */

@@ -1,3 +1,5 @@
+import { readdir, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Disks } from '../../../../test/support/disks';
 import { BlobOwnership } from './blob-ownership';
@@ -30,4 +32,28 @@ it('P9: a copy in the place of its original asks now and then whether it may col
   // A guest that comes later has it stop again.
   await provider.marks!.enter(ORIGINAL);
   expect(await ownership.mayCollect(provider)).toBe(false);
+});
+
+it('a place that others have marked says which marks, how old they are and what removes them; a guest that runs renews its own', async () => {
+  const { store, providers } = disks;
+  const provider = providers.get('localfs');
+  const [gone, { id }] = ['e'.repeat(32), await store.identity()];
+  await provider.marks!.enter(gone);
+  const then = new Date(Date.now() - 9.5 * 24 * 3600_000);
+  const root = disks.rootOf('one');
+  await utimes(join(root, `guest-${gone}`), then, then);
+  const ownership = new BlobOwnership(store, 'one');
+  const standing = await ownership.judge(provider);
+  expect(standing).toMatchObject({
+    isOurs: false,
+    message: expect.stringContaining(`guest-${gone}, written ${then.toISOString()} (9 days ago)`) as string,
+  });
+  expect(standing).toMatchObject({ message: expect.stringContaining('"callfs gc --adopt localfs --yes" removes') as string });
+
+  await provider.marks!.claim(gone, id);
+  await provider.marks!.enter(id);
+  await utimes(join(root, `guest-${id}`), then, then);
+  await ownership.moveIn(provider);
+  expect(await provider.marks!.writtenMs(`guest-${id}`)).toBeGreaterThan(Date.now() - 60_000);
+  expect(await readdir(root)).toContain(`guest-${gone}`);
 });

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { CallfsError } from '@callfs/core';
 import type { MetadataStore, StoreIdentity } from '@callfs/metadata';
-import type { Claims, StorageProvider } from '@callfs/storage';
+import { GUEST_PREFIX, OWNER_MARK, type Claims, type StorageProvider } from '@callfs/storage';
 
 /** Whether what this metadata does not know may be removed from a backend. */
 export type Standing =
@@ -12,6 +12,8 @@ export type Standing =
       readonly others: readonly string[];
       /** Nothing is there of what the metadata has there. */
       readonly isEmptied?: true;
+      /** This store has its mark there already. */
+      readonly isGuest?: boolean;
       /** What it means and what to do, for the operator. */
       readonly message: string;
     };
@@ -24,6 +26,9 @@ export const USUAL_MAX = 20;
 
 /** A copy that may not collect in a place is told so again and again: it has blobs that it keeps waiting there. */
 const ASK_AGAIN_MS = 5 * 60_000;
+
+/** A guest that runs renews its mark with each sweep, and a sweep is due four times a day. */
+const RENEWED_EVERY = 'six hours';
 
 const PLACES: Readonly<Record<string, { readonly key: string; readonly kind: string; readonly ask: string }>> = {
   localfs: { key: 'backend.localfs_root_path', kind: 'root', ask: 'Is its disk mounted, and is it the right one?' },
@@ -62,8 +67,10 @@ export class BlobOwnership {
     });
     // Whoever would write in an empty place is told by the error.
     const message = standing.isOurs || standing.isEmptied ? '' : standing.message;
-    if (message !== '' && message !== this.told.get(provider.name)) this.logger.warn(message);
-    this.told.set(provider.name, message);
+    // That marks grow older is no news.
+    const news = standing.isOurs || standing.others.length === 0 ? message : standing.others.join();
+    if (message !== '' && news !== this.told.get(provider.name)) this.logger.warn(message);
+    this.told.set(provider.name, news);
     return standing;
   }
 
@@ -76,8 +83,10 @@ export class BlobOwnership {
     if (standing.isOurs) return standing;
     if (standing.isEmptied) throw new CallfsError('BACKEND_UNAVAILABLE', standing.message);
     const { id, copyOf } = await this.identityAt(provider);
-    // What came with a copy is the other store's, which knows it.
-    if (copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider)))) await provider.marks?.enter(id);
+    // A mark that is there is renewed, so that others can tell that its store lives. What came with a copy is the other store's, which knows it.
+    if (standing.isGuest) await provider.marks?.enter(id);
+    else if (copyOf === null && (await this.store.hasBlobsIn(provider.name, this.placeOf(provider))))
+      await provider.marks?.enter(id);
     else provider.marks?.announce(id);
     return standing;
   }
@@ -132,7 +141,18 @@ export class BlobOwnership {
         : { isOurs: false, others, message: nobodys(provider, owner) };
     }
     const others = [...new Set([owner, ...guests])].filter((other) => other !== id);
-    return others.length === 0 ? OURS : { isOurs: false, others, message: shared(provider, others, id) };
+    if (others.length === 0) return OURS;
+    const marks = others.map((other) => (other === owner ? OWNER_MARK : GUEST_PREFIX + other));
+    const told = await Promise.all(marks.map((mark) => this.describe(provider, mark)));
+    return { isOurs: false, others, isGuest: guests.includes(id), message: shared(provider, told, id) };
+  }
+
+  /** A mark, and how old it is as far as clocks agree: of a root by this node's, of what all share by the metadata's. */
+  private async describe(provider: StorageProvider, mark: string): Promise<string> {
+    const writtenMs = await provider.marks?.writtenMs(mark);
+    if (writtenMs === undefined) return mark;
+    const nowMs = provider.isShared ? await this.store.tables.nowMs() : Date.now();
+    return `${mark}, written ${new Date(writtenMs).toISOString()} (${ageOf(nowMs - writtenMs)} ago)`;
   }
 
   /** Whose a place is that nobody had claimed, or what speaks against its being this store's. */
@@ -170,9 +190,14 @@ interface Sample {
   readonly unknown: number;
 }
 
-function shared(provider: StorageProvider, others: readonly string[], id: string): string {
-  const fact = `The blobs in ${provider.name} are not this metadata store's alone (${id}): ${listed(others)} has its own there`;
-  return `${fact}. None is removed for being unknown. ${whatToDo(provider)}`;
+function shared(provider: StorageProvider, marks: readonly string[], id: string): string {
+  const { name } = provider;
+  const { key, kind } = placeCalled(name);
+  const fact = `The blobs in ${name} are not this metadata store's alone (${id}): others have their marks in its ${kind} (${key}): ${listed(marks)}`;
+  const age = marks.some((mark) => mark.startsWith(GUEST_PREFIX))
+    ? ` A guest that runs renews its mark every ${RENEWED_EVERY} at least, if the clocks are right.`
+    : '';
+  return `${fact}. None is removed for being unknown.${age} ${whatToDo(provider)}`;
 }
 
 function nobodys(provider: StorageProvider, { known, unknown }: Sample): string {
@@ -200,6 +225,18 @@ function whatToDo({ name }: StorageProvider): string {
   const { key, kind } = placeCalled(name);
   return (
     `Is metadata_store the one that they belong to? If so, give others a ${kind} of their own (${key}). What is of a store that is gone ` +
-    `for good "callfs gc --adopt ${name}" shows, and removes with --yes.`
+    `for good "callfs gc --adopt ${name}" shows; "callfs gc --adopt ${name} --yes" removes its mark and its blobs.`
   );
+}
+
+/** In its largest unit; a clock that is ahead makes nothing younger than new. */
+function ageOf(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  const [count, unit] =
+    minutes < 60
+      ? [minutes, 'minute']
+      : minutes < 48 * 60
+        ? [Math.floor(minutes / 60), 'hour']
+        : [Math.floor(minutes / 1440), 'day'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

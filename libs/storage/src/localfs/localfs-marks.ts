@@ -38,6 +38,14 @@ export class LocalfsMarks extends PlaceMarks {
     return claimed;
   }
 
+  override async writtenMs(mark: string): Promise<number | undefined> {
+    try {
+      return (await this.operate<fs.Stats>('look at a file', (done) => fs.lstat(this.pathOf(mark), done))).mtimeMs;
+    } catch (error) {
+      return unlessThere(error);
+    }
+  }
+
   override enter(storeId: string): Promise<void> {
     return this.write(GUEST_PREFIX + storeId, storeId);
   }
@@ -63,8 +71,7 @@ export class LocalfsMarks extends PlaceMarks {
       const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
       return await OpenFile.open('open a file', this.pathOf(OWNER_MARK), flags, this.timeoutMs);
     } catch (error) {
-      if (CallfsError.is(error) && errnoOf(error.cause) === 'ENOENT') return undefined;
-      throw error;
+      return unlessThere(error);
     }
   }
 
@@ -92,4 +99,9 @@ export class LocalfsMarks extends PlaceMarks {
   private operate<T>(doing: string, start: Parameters<typeof operate<T>>[2]): Promise<T> {
     return operate(doing, this.timeoutMs, start);
   }
+}
+
+function unlessThere(error: unknown): undefined {
+  if (CallfsError.is(error) && errnoOf(error.cause) === 'ENOENT') return undefined;
+  throw error;
 }

@@ -29,6 +29,14 @@ export class S3Marks extends PlaceMarks {
     return now;
   }
 
+  override async writtenMs(mark: string): Promise<number | undefined> {
+    const { Contents = [] } = await this.requests.list(mark, 1).catch((error: unknown) => {
+      throw s3Failure('list its objects', error);
+    });
+    const found = Contents.find(({ Key }) => Key === mark);
+    return found?.LastModified?.getTime();
+  }
+
   override async enter(storeId: string): Promise<void> {
     await this.requests.put(GUEST_PREFIX + storeId, markOf(storeId)).catch((error: unknown) => {
       throw s3Failure('take an object', error);

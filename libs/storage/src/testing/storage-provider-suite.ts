@@ -1,6 +1,6 @@
 import { newStorageKey, type StorageKey } from '@callfs/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PlaceMarks } from '../place-marks';
+import { GUEST_PREFIX, OWNER_MARK, type PlaceMarks } from '../place-marks';
 import type { StorageProvider } from '../storage-provider';
 import { collect, failing, failureOf, inChunks, inReusedMemory, pattern, sha256, stalling } from './bodies';
 import { openBelow } from './open-below';
@@ -403,6 +403,12 @@ export function storageProviderSuite(name: string, harness: StorageProviderHarne
       it('is whoever enters as well, until it leaves', async () => {
         await Promise.all([marks().enter(second), marks().enter(second)]);
         expect(await marks().read()).toEqual({ owner: first, guests: [second] });
+        // Whole seconds are enough for a medium.
+        const written = await marks().writtenMs(GUEST_PREFIX + second);
+        expect(written).toBeGreaterThan(Date.now() - 60_000);
+        expect(written).toBeLessThan(Date.now() + 1000);
+        expect(await marks().writtenMs(OWNER_MARK)).toBeLessThanOrEqual(written!);
+        expect(await marks().writtenMs(GUEST_PREFIX + first)).toBeUndefined();
         await marks().leave(second);
         await marks().leave(second);
         expect(await marks().read()).toEqual({ owner: first, guests: [] });
