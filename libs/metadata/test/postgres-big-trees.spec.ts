@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { openPostgresStore, type PostgresMetadataStore, type PostgresStoreOptions, type TreeAccess } from '@callfs/metadata';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres';
+import { EXCLUSIVE } from '../src/postgres/tree-functions';
 import { faultsOf, find, inline, makeDirectory, makeFile, namesIn, place, read, target } from '../src/testing/tree-builder';
 
 /** Issue 5, D6: what is done to a large tree costs others nothing. What is counted is what was done, not how long it took. */
@@ -129,6 +130,31 @@ it('D6: a hundred thousand files are copied beside everything that others do to 
   expect(await namesIn(other, 'copy', 'd100')).toHaveLength(1000);
   expect(await find(other, 'copy', 'd2', 'new')).toBeUndefined();
   expect(await store.statistics()).toMatchObject({ files: 200_001, inlineBytes: 400_004 });
+  expect(await faultsOf(store)).toEqual([]);
+});
+
+it('D6: a copy that would hold the lock of the tree for long gives it up, and says when to try again', async () => {
+  const database = await server.createDatabase();
+  const store = await open(database);
+  await plant(store, database, 'tree', 1, 2);
+  await makeDirectory(store, ['mode']);
+  const other = await open(database, { operationTimeoutMs: 5_000 });
+  const { id } = (await find(store, 'tree', 'd1', 'f1'))!.content!;
+  const locked = await connect(database);
+  await locked.query('BEGIN');
+  await locked.query(EXCLUSIVE);
+  const copying = store.copyTree(await target(store, 'tree'), await place(store, 'copy'), COPY, null);
+  const refused = expect(copying).rejects.toMatchObject({ code: 'METADATA_UNAVAILABLE', details: { retry_after: 10 } });
+  const last = `SELECT 1 FROM pg_stat_activity WHERE datname = '${database}' AND application_name = 'callfs'
+    AND wait_event = 'advisory' AND clock_timestamp() - query_start > interval '500 ms'`;
+  await expect.poll(async () => (await server.query(last)).length, { timeout: 60_000, interval: 20 }).toBe(1);
+  // One that cannot be had stands in for very many.
+  const held = await holdContent(database, id);
+  await locked.query('ROLLBACK');
+  await other.setAttributes(await target(other, 'mode'), { mode: 0o700 });
+  await refused;
+  await held.release();
+  expect(await namesIn(store)).toEqual(['mode', 'tree']);
   expect(await faultsOf(store)).toEqual([]);
 });
 

@@ -16,6 +16,9 @@ export const NEEDS_EXCLUSIVE = 'CF005';
 /** The wait for a lock was longer than `lock_timeout`. */
 export const LOCK_TIMED_OUT = '55P03';
 
+/** A statement took longer than `statement_timeout`, or was cancelled. */
+export const TOOK_TOO_LONG = '57014';
+
 /** The SQLSTATE, or the code of the system or the driver; empty when there is none. */
 export function stateOf(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };
@@ -45,7 +48,7 @@ export function metadataError(error: unknown, isCommit = false): CallfsError {
     return new CallfsError('INSUFFICIENT_STORAGE', 'The disk of the metadata is full; nothing has changed. Free some space.', {
       cause: error,
     });
-  if (state === '57014')
+  if (state === TOOK_TOO_LONG)
     return new CallfsError(
       'METADATA_UNAVAILABLE',
       'The metadata store took longer than server.metadata_op_timeout; nothing has changed. Try again.',

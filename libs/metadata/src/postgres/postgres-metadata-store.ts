@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import type { Client, Pool } from 'pg';
 import {
@@ -36,7 +37,7 @@ import {
 import type { Principal, PrincipalRequest } from '../principal';
 import type { ContentPath, MetadataFault, RepairOutcome, VerifyOptions } from '../verification/metadata-fault';
 import { CommitLane, type TreeChange } from './commit-lane';
-import { LOCK_TIMED_OUT, metadataError, stateOf } from './postgres-errors';
+import { LOCK_TIMED_OUT, metadataError, stateOf, TOOK_TOO_LONG } from './postgres-errors';
 import { PostgresTables, runTableStatement } from './postgres-tables';
 import { ensurePrincipals } from './principal-rows';
 import { COLLECTABLE, CONTENTS, listStatement, READ_INLINE } from './read-statements';
@@ -49,6 +50,12 @@ import { pathsIn, repairIn, verifySnapshot } from './whole-tree';
 
 /** A commit holds its locks for less, unless it waits for one itself. */
 const CIRCLE_MS = 100;
+/** So often a copy tries to have its references before the lock of the tree, which all others wait for. */
+const UNLOCKED_ATTEMPTS = 5;
+const PAUSE_MS = 200;
+/** What takes longer under that lock is refused: for a moment nobody could write. */
+const HELD_MS = 2_000;
+const RETRY_AFTER_S = 10;
 /** Of what may still be committed the row stays. The time is one for both statements, so that no row is for both or for none. */
 const FORGET = {
   name: 'callfs_forget',
@@ -203,13 +210,23 @@ export class PostgresMetadataStore extends MetadataStore {
         while (await refreshed(client, attributes)) if (access) await requireCopy(client, access.caller);
       };
       await client.rows('SAVEPOINT unreferenced');
-      await refer();
-      // From here on it is a commit as any other.
-      if (!(await soon(client, begin))) {
-        // Somebody may wait for the contents who is waited for. In the order of all commits nobody does.
-        await client.rows('ROLLBACK TO unreferenced');
-        await begin();
+      const unlocked = async () => {
         await refer();
+        if (await soon(client, begin)) return true;
+        // Somebody may wait for the contents who is waited for.
+        await client.rows('ROLLBACK TO unreferenced');
+        return false;
+      };
+      // From here on it is a commit as any other.
+      let isReferenced = await unlocked();
+      for (let attempt = 2; !isReferenced && attempt <= UNLOCKED_ATTEMPTS; attempt++) {
+        await delay(Math.random() * PAUSE_MS);
+        isReferenced = await unlocked();
+      }
+      if (!isReferenced) {
+        // In the order of all commits nobody waits for whom is waited for.
+        await begin();
+        await briefly(client, refer);
       }
       if (guard) await client.rows('SELECT callfs_guard($1)', json(guard));
       await client.rows('SELECT callfs_path($1)', json(source.path));
@@ -421,6 +438,20 @@ async function soon(client: TransactionClient, work: () => Promise<unknown>): Pr
   } catch (error) {
     if (stateOf(error) !== LOCK_TIMED_OUT) throw error;
     return false;
+  }
+}
+
+/** `METADATA_UNAVAILABLE` when a statement of it takes so long that others who wait for the tree would be refused. */
+async function briefly(client: TransactionClient, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await client.rows(`SET LOCAL statement_timeout = ${HELD_MS}`);
+    await work();
+    await client.rows(`SET LOCAL statement_timeout = ${TREE_TIMEOUT_MS}`);
+  } catch (error) {
+    if (stateOf(error) !== TOOK_TOO_LONG) throw error;
+    const message =
+      'So much is changed beside this copy that it would hold up all writes; nothing has changed. Try again later, or copy the directories below one by one.';
+    throw new CallfsError('METADATA_UNAVAILABLE', message, { cause: error, details: { retry_after: RETRY_AFTER_S } });
   }
 }
 

@@ -12,7 +12,8 @@
  *
  * A tree is copied without any of this: what is written is nobody's until its root has a name, which it gets at the end,
  * under the shared lock. Until then it only takes references, whose rows those wait for who release the same contents. Where
- * it cannot have the lock and the directory of its name soon, it lets go of these rows and takes them last, as a batch does.
+ * it cannot have the lock and the directory of its name soon, it lets go of these rows and tries again a few times. Then it takes
+ * them last, as a batch does, unless they are so many that others would wait too long: such a copy is refused.
  *
  * Each change runs in a subtransaction: one that is refused leaves no trace. SQLSTATEs of class CF are refusals:
  * CF001 CONFLICT, CF002 DIRECTORY_NOT_EMPTY, CF003 STALE_LOCK, CF004 INVALID_REQUEST, CF006 BACKEND_UNAVAILABLE; CF005
