@@ -33,7 +33,7 @@ const ON_POSTGRES = [
 export default defineConfig({
   test: {
     reporters: ['default'],
-    globalSetup: ['test/support/leak-check.ts'],
+    globalSetup: ['test/support/leak-check.ts', 'test/support/shared-s3.ts'],
     projects: [
       project('all', { include: ['{apps,libs,test}/**/*.{spec,test}.ts'] }),
       project('postgres', { include: ON_POSTGRES, globalSetup: ['test/support/shared-postgres.ts'] }),

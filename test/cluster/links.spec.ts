@@ -4,6 +4,7 @@ import { TestCluster } from '../support/cluster';
 import { freshDirectory, must } from '../support/fixture';
 import { breakOff, download, makeLink, newAddress, rest, usesOf } from '../support/links';
 import { patternBytes } from '../support/random';
+import { S3Server } from '../support/s3';
 import { TestBucket } from '../support/s3-bucket';
 import type { ConfigTree } from '../support/server';
 
@@ -19,6 +20,7 @@ const counted = (answers: readonly Answer[]) => {
   return counts;
 };
 
+let s3: S3Server | undefined;
 let bucket: TestBucket | undefined;
 let cluster: TestCluster;
 /** Whose node has the content, or put it where it is. */
@@ -159,17 +161,20 @@ describe('links whose content is on the disk of a node', () => {
 
 describe('links whose content is in S3', () => {
   beforeAll(async () => {
-    bucket = await TestBucket.start();
+    // One of its own, since it is stopped for a while.
+    s3 = await S3Server.start();
+    bucket = await TestBucket.start(s3.place);
     await start({ ...bucket.configuration(), server: { file_op_timeout: '1s' } });
   });
   afterAll(async () => {
     await cluster?.stop();
     await bucket?.stop();
+    await s3?.stop();
   });
 
   everywhere(
-    async () => bucket?.server.signalGateway('SIGSTOP'),
+    async () => s3?.signalGateway('SIGSTOP'),
     '503 BACKEND_UNAVAILABLE',
-    async () => bucket?.server.signalGateway('SIGCONT'),
+    async () => s3?.signalGateway('SIGCONT'),
   );
 });

@@ -14,15 +14,22 @@ const run = promisify(execFile);
 const PACKAGES = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'];
 const START_TIMEOUT_MS = 90_000;
 const MAX_RESTARTS = 5;
+const CREDENTIALS = { accessKey: 'callfs-test-access-key', secretKey: 'callfs-test-secret-key', region: 'us-east-1' };
+
+/** Where a server is, and how one gets in. */
+export interface S3Place {
+  readonly port: number;
+  readonly endpoint: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly region: string;
+}
 
 /**
  * A real S3 server of its own: Ceph with one monitor, one store in memory and one gateway, on loopback. It takes a
- * quarter of a minute to start and 420 MB, so one serves a whole test file.
+ * quarter of a minute to start and 420 MB, so one serves a whole run (`askForS3`), but for files that stop it.
  */
 export class S3Server {
-  readonly accessKey = 'callfs-test-access-key';
-  readonly secretKey = 'callfs-test-secret-key';
-  readonly region = 'us-east-1';
   private readonly daemons: ChildProcess[] = [];
   private readonly config: string;
   private log = '';
@@ -32,7 +39,7 @@ export class S3Server {
   private constructor(
     private readonly directory: string,
     private readonly monitorPort: number,
-    readonly port: number,
+    private readonly port: number,
   ) {
     this.config = join(directory, 'ceph.conf');
   }
@@ -50,8 +57,8 @@ export class S3Server {
     }
   }
 
-  get endpoint(): string {
-    return `http://127.0.0.1:${this.port}`;
+  get place(): S3Place {
+    return { port: this.port, endpoint: `http://127.0.0.1:${this.port}`, ...CREDENTIALS };
   }
 
   /** Its processes, for tests that stop them for a while. */
@@ -87,8 +94,8 @@ export class S3Server {
     await this.told('ceph', 'osd', 'crush', 'add', 'osd.0', '1.0', 'root=default', 'host=localhost');
     this.daemon('ceph-osd', '-i', '0');
     this.daemon('radosgw', '-n', 'client.rgw.a');
-    await this.until('the gateway', async () => void (await fetch(this.endpoint)));
-    const keys = [`--access-key=${this.accessKey}`, `--secret-key=${this.secretKey}`];
+    await this.until('the gateway', async () => void (await fetch(this.place.endpoint)));
+    const keys = [`--access-key=${CREDENTIALS.accessKey}`, `--secret-key=${CREDENTIALS.secretKey}`];
     await this.told('radosgw-admin', 'user', 'create', '--uid=test', '--display-name=test', ...keys);
     this.isReady = true;
   }
@@ -174,6 +181,8 @@ rgw frontends = beast endpoint=127.0.0.1:${this.port} tcp_nodelay=1
 rgw data = ${dir}/rgw
 rgw enable usage log = false
 rgw max chunk size = 4194304
+rgw gc obj min wait = 10
+rgw gc processor period = 10
 rgw dns name = localhost
 `;
   }

@@ -349,8 +349,8 @@ describe('P1 P9 two metadata stores at the same time in one bucket', () => {
     const server = await launch({ ...bucket.configuration(), storage: { ...AT_ONCE['storage'], inline_max_bytes: 0 } });
     await must(server.client().put('/a', 'of this bucket'));
     await server.stop();
-    await bucket.makeBesides('callfs-other');
-    const wrong = await prepareServer({ dir: server.dir, config: bucket.configuration({ bucket_name: 'callfs-other' }) });
+    const bucket_name = await bucket.makeBesides();
+    const wrong = await prepareServer({ dir: server.dir, config: bucket.configuration({ bucket_name }) });
     await expect(wrong.start()).rejects.toThrow();
     expect(await wrong.exit()).toBe(1);
     expect(wrong.output).toMatch(
