@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const lib = (name: string) => fileURLToPath(new URL(`./dist/libs/${name}/src/index.js`, import.meta.url));
 
@@ -17,8 +18,8 @@ const project = (name: string, test: TestProjectInlineConfiguration['test']): Te
     // What a test waits for is an event. These bound one that hangs, on a machine that is ten times as slow as ours.
     testTimeout: 120_000,
     hookTimeout: 300_000,
-    // The servers that the tests start are processes of their own, which want a core as well.
-    maxWorkers: 2,
+    // A file waits for its servers for half of its time: three of them keep two cores busy.
+    maxWorkers: 3,
   },
 });
 
@@ -30,9 +31,30 @@ const ON_POSTGRES = [
   'test/differential/differential.spec.ts',
 ];
 
+/** They take a minute and more each; the last file of a run is to be a short one. */
+const LONGEST = [
+  'test/cluster/relocation.spec.ts',
+  'test/upkeep/blob-ownership.spec.ts',
+  'test/cluster/replication.spec.ts',
+  'libs/storage/test/s3.spec.ts',
+  'test/crash/fault-points.spec.ts',
+  'libs/storage/test/s3-slow-bodies.spec.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((path) => moduleId.endsWith(`/${path}`));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
+
 export default defineConfig({
   test: {
     reporters: ['default'],
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/leak-check.ts', 'test/support/shared-s3.ts'],
     projects: [
       project('all', { include: ['{apps,libs,test}/**/*.{spec,test}.ts'] }),
