@@ -132,13 +132,21 @@ describe('locks on a Redis Cluster', () => {
       PURPOSE,
     );
     const lock = await entered.opened;
+    const survivor = masterOf(living).client();
+    const connections = async () => String(await survivor.client('LIST')).match(/^id=\d+/gm) ?? [];
+    const before = await connections();
     // Until it is let go on, nobody takes over.
     redis.replica.signal('SIGSTOP');
+    redis.masters.at(-1)?.signal('SIGSTOP');
+    await expect(commit(nodes[1], 'no', dying)).rejects.toMatchObject({ code: 'LOCKS_UNAVAILABLE' });
+    await commit(nodes[1], 'goes on', living);
+    // The connections to the others are not given up for the one that is silent.
+    expect(await connections()).toEqual(expect.arrayContaining(before));
     await redis.masters.at(-1)?.kill();
     const startMs = performance.now();
     await expect(commit(nodes[1], 'no', dying, living)).rejects.toMatchObject({ code: 'LOCKS_UNAVAILABLE' });
     expect(performance.now() - startMs).toBeLessThan(8_000);
-    await commit(nodes[1], 'goes on', living);
+    await commit(nodes[1], 'still goes on', living);
     redis.replica.signal('SIGCONT');
     await redis.promoted();
     const again = async () =>
@@ -156,6 +164,6 @@ describe('locks on a Redis Cluster', () => {
     expect(() => cell.commit('late', lock)).toThrow('was lost');
     release.open();
     await held;
-    expect(cell.commits.slice(-4)).toEqual(['before', 'goes on', 'again', 'next']);
+    expect(cell.commits.slice(-5)).toEqual(['before', 'goes on', 'still goes on', 'again', 'next']);
   });
 });

@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import { CallfsError, patience } from '@callfs/core';
 import type { RedisScript } from './redis-scripts';
 
@@ -103,9 +103,17 @@ export class RedisLink {
     });
   }
 
-  /** A connection on which nothing has come for so long may be dead without knowing it: the next one is better. */
+  /**
+   * A connection on which nothing has come for so long may be dead without knowing it: the next one is better. Of a Redis
+   * Cluster one master is silent or dead, and the others are kept: who has its slots is asked anew, and a connection that
+   * stays silent ends by itself (`socketTimeout`).
+   */
   private silent(startMs: number): CallfsError {
-    if (this.lastAnswerMs < startMs && this.client.status === 'ready') this.client.disconnect(true);
+    const { client } = this;
+    if (this.lastAnswerMs < startMs && client.status === 'ready') {
+      if (client instanceof Cluster) client.refreshSlotsCache();
+      else client.disconnect(true);
+    }
     return noAnswer(this.timeoutMs);
   }
 }
