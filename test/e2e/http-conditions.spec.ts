@@ -117,6 +117,30 @@ describe('H4 writes', () => {
     expect((await root.delete(`${base}/moved`, { headers: { 'if-match': now } })).status).toBe(204);
   });
 
+  it.each<[string, Record<string, string>, string]>([
+    ['made', { 'if-match': '*' }, '412 PRECONDITION_FAILED'],
+    ['made', { 'if-none-match': '*' }, '201'],
+    ['made', { 'if-none-match': '*' }, '412 PRECONDITION_FAILED'],
+    ['made', { 'if-match': '*' }, '200'],
+    ['made', { 'if-match': '"other"' }, '412 PRECONDITION_FAILED'],
+    ['file', { 'if-match': '"other"' }, '409 FILE_ALREADY_EXISTS'],
+  ])('POST /%s/ %j, in this order: %s', async (name, headers, outcome) => {
+    expect((await root.post(`${base}/${name}/`, '', headers)).outcome).toBe(outcome);
+  });
+
+  it('do not count where a move is refused without them', async () => {
+    const [path, stale] = [`${base}/file`, { 'if-match': '"other"' }];
+    await must(root.post(`${base}/taken/x`, ''));
+    await must(root.patch(base, { mode: '0755' }));
+    const move = async (client: Client, body: object) => (await client.patch(path, body, stale)).outcome;
+    expect(await move(root, { name: 'taken' })).toBe('409 FILE_ALREADY_EXISTS');
+    expect(await move(root, { name: 'taken', overwrite: true })).toBe('400 IS_A_DIRECTORY');
+    expect(await move(root, { destination: `${base}/no/x` })).toBe('400 INVALID_REQUEST');
+    expect(await move(server.client('bob'), { name: 'free' })).toBe('403 PERMISSION_DENIED');
+    expect(await move(root, { name: 'free' })).toBe('412 PRECONDITION_FAILED');
+    expect(await move(root, { name: 'file' })).toBe('412 PRECONDITION_FAILED');
+  });
+
   it('If-Match on a missing file: 412, and it stays missing', async () => {
     for (const value of ['*', '"any"'])
       expect((await root.put(`${base}/missing`, 'x', { 'if-match': value })).outcome).toBe('412 PRECONDITION_FAILED');

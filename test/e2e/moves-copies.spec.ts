@@ -152,6 +152,7 @@ describe('PATCH destination', () => {
     ['a file over a directory: 400', () => root.move(`${base}/file`, `${base}/empty`, over), '400 IS_A_DIRECTORY'],
     ['a directory over a file: 409', () => root.move(`${base}/empty`, `${base}/file`, over), '409 NOT_A_DIRECTORY'],
     ['a directory over a full one: 409', () => root.move(`${base}/empty`, `${base}/dir`, over), '409 DIRECTORY_NOT_EMPTY'],
+    ['a file to its own name with a "/": 400', () => root.move(`${base}/file`, `${base}/file/`), '400 INVALID_REQUEST'],
     ['P16 a directory into itself: 400', () => root.move(`${base}/dir`, `${base}/dir/x`), '400 INVALID_REQUEST'],
     ['P16 deep into itself: 400', () => root.move(`${base}/dir`, `${base}/dir/x/y`, parents), '400 INVALID_REQUEST'],
     ['a missing parent: 400', () => root.move(`${base}/file`, `${base}/no/such`), '400 INVALID_REQUEST'],

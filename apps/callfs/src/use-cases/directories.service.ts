@@ -10,6 +10,8 @@ import { isExisting, type Existing } from './located';
 import { NewNamePlanner, type PlannedName } from './new-name';
 import { parentNotADirectory } from './parent-errors';
 import { asExisting, PathResolver } from './path-resolver';
+import { checkCondition } from './precondition';
+import type { WriteCondition } from './write-condition';
 import type { WriteOutcome } from './write-outcome';
 
 /** As many entries are read at a time where others do the reading: one sort, or one way to the database, for all of them. */
@@ -38,8 +40,8 @@ export class DirectoriesService {
   ) {}
 
   /** `mkdir -p`: a directory that is there already is no error; anything else there is `FILE_ALREADY_EXISTS`. */
-  async make(caller: Caller, path: VirtualPath, permissions?: number): Promise<WriteOutcome> {
-    const plan = () => this.planMake(caller, path);
+  async make(caller: Caller, path: VirtualPath, permissions?: number, condition?: WriteCondition): Promise<WriteOutcome> {
+    const plan = () => this.planMake(caller, path, condition);
     const made = await plan();
     if (made.existing) return { path: made.path, inode: made.existing.inode, created: false };
     const commit = async (planned: MakePlan, guard: CommitGuard): Promise<WriteOutcome> => {
@@ -78,12 +80,16 @@ export class DirectoriesService {
     }
   }
 
-  private async planMake(caller: Caller, path: VirtualPath): Promise<MakePlan> {
+  private async planMake(caller: Caller, path: VirtualPath, condition?: WriteCondition): Promise<MakePlan> {
     const { identity } = caller;
     requireVerb(identity, ['write'], path);
     const located = await this.resolver.resolve(identity, path, { follow: false }).catch(parentNotADirectory);
     const lockNames = [located.path.toString()];
-    if (!isExisting(located)) return { lockNames, path: located.path, fresh: this.newNames.plan(identity, located) };
+    if (!isExisting(located)) {
+      const fresh = this.newNames.plan(identity, located);
+      checkCondition(identity, condition, null, located.path);
+      return { lockNames, path: located.path, fresh };
+    }
     let existing = asExisting(located);
     if (existing.inode.type === 'symlink') {
       // A link to a directory will do; mkdir(2) makes nothing where a dangling one points.
@@ -91,6 +97,7 @@ export class DirectoriesService {
       if (isExisting(target)) existing = asExisting(target);
     }
     if (existing.inode.type !== 'directory') throw alreadyExists(existing);
+    checkCondition(identity, condition, existing.inode, existing.path);
     return { lockNames, path: existing.path, existing };
   }
 }

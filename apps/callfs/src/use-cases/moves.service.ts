@@ -74,17 +74,21 @@ export class MovesService {
     if (origin.missing.length > 1) throw notFound(from);
     const located = await this.resolver.resolve(identity, to, { follow: false }).catch(parentNotADirectory);
     const source = asFound(origin, from);
-    checkCondition(identity, options.condition, source.inode, source.path);
     const lockNames = [...new Set([source.path.toString(), located.path.toString()])];
     if (!isExisting(located)) {
       this.refuseImpossible(source, located, to, options);
       const { at, directory } = this.newNames.plan(identity, located);
       this.authorizer.rename(identity, { ...source, to: located.path, directory, replaced: null });
       this.judgeNewParent(identity, source, at);
+      checkCondition(identity, options.condition, source.inode, source.path);
       return { lockNames, source, path: located.path, to: at, replaced: null };
     }
     const replaced = asExisting(located);
-    if (replaced.inode.id === source.inode.id) return { lockNames, source, path: source.path, to: null, replaced: null };
+    if (replaced.inode.id === source.inode.id) {
+      this.refuseImpossible(source, located, to, options);
+      checkCondition(identity, options.condition, source.inode, source.path);
+      return { lockNames, source, path: source.path, to: null, replaced: null };
+    }
     if (!options.overwrite) throw alreadyExists(replaced);
     this.refuseImpossible(source, located, to, options);
     if (source.inodes.some(({ id }) => id === replaced.inode.id)) throw notEmpty(replaced.path);
@@ -93,6 +97,7 @@ export class MovesService {
     if (source.inode.type === 'directory' && replaced.inode.type !== 'directory') throw directoryOverFile(replaced.path);
     if (source.inode.type !== 'directory' && replaced.inode.type === 'directory') throw isADirectory(replaced.path);
     this.judgeNewParent(identity, source, at);
+    checkCondition(identity, options.condition, source.inode, source.path);
     return { lockNames, source, path: located.path, to: at, replaced };
   }
 

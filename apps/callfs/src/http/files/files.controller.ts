@@ -143,7 +143,8 @@ export class FilesController {
     }
     if (path.saysDirectory || path.isRoot) {
       const { mode } = readDirectoryRequest(await readJsonBody(request));
-      return this.directories.make(caller, path, mode ?? parseMode(request.headers['x-callfs-mode'] as string | undefined));
+      const permissions = mode ?? parseMode(request.headers['x-callfs-mode'] as string | undefined);
+      return this.directories.make(caller, path, permissions, condition);
     }
     return this.upload(caller, path, 'create', request);
   }
