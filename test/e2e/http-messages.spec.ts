@@ -225,14 +225,22 @@ describe('H9 methods', () => {
     expect(answer.header('allow')).toBe(ALLOWED);
   });
 
-  it('one that nobody has heard of: 405 with Allow', async () => {
-    const exchange = await rawExchange(server, rawRequest('BREW', target('file'), KEY), { untilClose: true });
+  it.each(['BREW', 'get', 'Delete2', 'FLUSH', "!#$%&'*+-.^_`|~9", 'X'.repeat(100)])(
+    '%s, which nobody has: 405',
+    async (method) => {
+      const exchange = await rawExchange(server, rawRequest(method, target('file'), KEY), { untilClose: true });
 
-    expect(outcomes(exchange)).toEqual(['405 METHOD_NOT_ALLOWED']);
-    expect(exchange.responses[0]?.headers.get('allow')).toBe(ALLOWED);
+      expect(outcomes(exchange)).toEqual(['405 METHOD_NOT_ALLOWED']);
+      expect(exchange.responses[0]?.headers.get('allow')).toBe(ALLOWED);
+    },
+  );
+
+  it('one in small letters: says how it is written', async () => {
+    const exchange = await rawExchange(server, rawRequest('get', target('file'), KEY), { untilClose: true });
+    expect(String(exchange.responses[0]?.body)).toContain('There is no such method. Methods are written in capitals.');
   });
 
-  it.each(['get', '', 'X'.repeat(100)])('what is no method ("%s"): 400 and close', async (method) => {
+  it.each(['', 'G@T', 'GET\t'])('what is no method ("%s"): 400 and close', async (method) => {
     const exchange = await rawExchange(server, rawRequest(method, target('file'), KEY), { untilClose: true });
 
     expect(outcomes(exchange)).toEqual(['400 INVALID_REQUEST']);

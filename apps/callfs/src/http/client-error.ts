@@ -8,12 +8,17 @@ import { newRequestId } from './request-id';
 
 /** The methods that some route has, for requests that never come to one. */
 const ALLOWED_METHODS = 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT';
+/** As much of a request line is looked at for its method. */
+const METHOD_MAX_BYTES = 256;
+/** `FLUSH`, `PLAY` and the like: the parser knows them, and that they are not of HTTP. */
+const METHOD_OF_RTSP = 'Invalid method for HTTP/x.x request';
 const LINGER_MS = 1_000;
 const REFUSED = Symbol('callfs.refused');
 
 /** What Node's parser reports: the reason and the bytes it stopped in. */
 export interface ClientError extends Error {
   readonly code?: string;
+  readonly reason?: string;
   readonly rawPacket?: Buffer;
 }
 
@@ -71,8 +76,17 @@ function refuseConnection(socket: Socket, problem: CallfsError, settings: Exchan
 }
 
 /** What any route would say to a method that it has not. */
-export function unknownMethod(cause?: unknown): CallfsError {
-  return new CallfsError('METHOD_NOT_ALLOWED', 'There is no such method.', { cause, details: { allow: ALLOWED_METHODS } });
+export function unknownMethod(cause?: ClientError): CallfsError {
+  const method = (cause && methodIn(cause)) ?? '';
+  const capitals = method.toUpperCase();
+  const isMiswritten = method !== capitals && ALLOWED_METHODS.split(', ').includes(capitals);
+  const message = `There is no such method.${isMiswritten ? ' Methods are written in capitals.' : ''}`;
+  return new CallfsError('METHOD_NOT_ALLOWED', message, { cause, details: { allow: ALLOWED_METHODS } });
+}
+
+/** The token (RFC 9110 §5.6.2) that a request line, or as much of it as has come, begins with. */
+function methodIn({ rawPacket }: ClientError): string | undefined {
+  return /^([!#$%&'*+\-.^`|~\w]+) \S+(?: HTTP\/|$)/.exec(rawPacket?.toString('latin1', 0, METHOD_MAX_BYTES) ?? '')?.[1];
 }
 
 /** Errors of the connection itself (a reset, a failed TLS handshake) leave nobody to answer. */
@@ -107,11 +121,11 @@ function problemOf(error: ClientError): CallfsError {
         cause: error,
       });
     case 'HPE_INVALID_METHOD':
-      if (!/^[A-Z][A-Z-]* \S/.test(error.rawPacket?.toString('latin1', 0, 64) ?? '')) break;
-      return new CallfsError('METHOD_NOT_ALLOWED', 'There is no such method.', {
-        cause: error,
-        details: { allow: ALLOWED_METHODS },
-      });
+      if (methodIn(error)) return unknownMethod(error);
+      break;
+    case 'HPE_INVALID_CONSTANT':
+      if (error.reason === METHOD_OF_RTSP) return unknownMethod(error);
+      break;
   }
   return new CallfsError('INVALID_REQUEST', 'The request is not valid HTTP/1.1.', { cause: error });
 }
