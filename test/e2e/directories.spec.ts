@@ -3,6 +3,8 @@ import { encodePath, entries, names, paths, type Client, type Entry } from '../s
 import { freshDirectory, must } from '../support/fixture';
 import { useServer } from '../support/use-server';
 
+type Query = Parameters<Client['list']>[1];
+
 const server = useServer();
 let root: Client;
 let alice: Client;
@@ -175,6 +177,36 @@ describe('recursion', () => {
     expect(paths(listing)).toEqual([`${dir}/closed`, `${dir}/open`, `${dir}/open/file`, `${dir}/unsearchable`]);
     expect(listing.json.skipped).toBe(2);
     expect((await root.list(dir, { recursive: true })).json.skipped ?? 0).toBe(0);
+  });
+
+  it('counts each that it leaves out on one page, and at the end of a stream', async () => {
+    const dir = await freshDirectory(root);
+    for (const name of ['c0', 'c1', 'c2']) await must(root.mkdir(`${dir}/${name}`, '0700'));
+    await must(root.put(`${dir}/zz`, 'x'));
+    const pages = async (query: Query) => {
+      const skipped: number[] = [];
+      for (let cursor: string | undefined, first = true; first || cursor; first = false) {
+        const page = await alice.list(dir, { recursive: true, limit: 2, ...query, ...(cursor ? { cursor } : {}) });
+        skipped.push(Number(page.json.skipped ?? 0));
+        cursor = page.json.next_cursor as string | undefined;
+      }
+      return skipped;
+    };
+    expect(await pages({})).toEqual([2, 1]);
+    expect(await pages({ order: 'desc' })).toEqual([1, 2]);
+    expect(await pages({ type: 'file' })).toEqual([3]);
+    expect(await pages({ sort: 'size' })).toEqual([3, 0]);
+    const lines = async (query: Query) => {
+      const answer = await alice.list(dir, { recursive: true, ...query }, { accept: 'application/x-ndjson' });
+      return answer.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Partial<Entry> & { skipped?: number });
+    };
+    const told = (found: Awaited<ReturnType<typeof lines>>) => found.map(({ name, skipped }) => name ?? skipped);
+    expect(told(await lines({}))).toEqual(['c0', 'c1', 'c2', 'zz', 3]);
+    expect(told(await lines({ limit: 2 }))).toEqual(['c0', 'c1', 2]);
+    expect(told(await lines({ type: 'file' }))).toEqual(['zz', 3]);
   });
 
   it('does not follow links', async () => {

@@ -67,6 +67,19 @@ describe('H4 reads, in the order of RFC 9110 §13.2.2', () => {
     expect(answer.headers).toMatchObject({ etag, 'last-modified': MTIME, date: expect.any(String) });
   });
 
+  it('P3 no cache takes what it has for current without asking, however old the file is', async () => {
+    const file = `${base}/file`;
+    const answers = [
+      await root.get(file),
+      await root.get(file, { range: 'bytes=0-0' }),
+      await root.get(file, { 'if-none-match': etag }),
+      await root.head(file),
+      await root.get(`${base}/`),
+    ];
+    const seen = answers.map(({ status, headers }) => [status, headers['cache-control']]);
+    expect(seen).toEqual([200, 206, 304, 200, 200].map((status) => [status, 'no-cache']));
+  });
+
   it('do not count where the answer is an error without them', async () => {
     for (const headers of [{ 'if-match': '*' }, { 'if-none-match': '*' }, { 'if-match': '"x"' }])
       expect((await root.get(`${base}/missing`, headers)).outcome).toBe('404 FILE_NOT_FOUND');

@@ -7,7 +7,7 @@ import { DirectoriesService, type DirectoryOrder } from './directories.service';
 import { compileGlob } from './glob';
 import { decodeCursor, encodeCursor, type Cursor } from './list-cursor';
 import type { Existing } from './located';
-import { TreeWalk } from './tree-walk';
+import { TreeWalk, type WalkedEntry } from './tree-walk';
 
 export interface ListingOptions extends DirectoryOrder {
   readonly recursive: boolean;
@@ -27,8 +27,14 @@ export interface ListingPage {
   readonly directory: Existing;
   readonly items: readonly ListedEntry[];
   readonly nextCursor?: string;
-  /** Directories below that the caller may not read. */
+  /** Directories below that the caller may not read. Each counts on one page, so that those of all pages can be added up. */
   readonly skipped: number;
+}
+
+export interface ListingStream {
+  readonly pieces: AsyncIterable<ListedEntry[]>;
+  /** Directories below that the caller may not read: as many as have come by until now. */
+  readonly skipped: () => number;
 }
 
 /** Lists directories and trees: filtered, sorted, in pages or as a stream, in memory bounded by the page. */
@@ -50,11 +56,13 @@ export class ListingService {
     const page = items.slice(0, limit);
     const last = page[page.length - 1];
     const more = items.length > limit && last;
+    // A page of a sorted tree has gone through all of it; any other has looked further than it tells.
+    const passed = sortsWholeTree ? (after ? 0 : walk.skipped) : more ? last.skipped : walk.skipped;
     return {
       directory,
       items: page,
       nextCursor: more ? encodeCursor(positionIn(directory, last, options), directory.inode.id, options) : undefined,
-      skipped: walk.skipped,
+      skipped: passed,
     };
   }
 
@@ -67,7 +75,7 @@ export class ListingService {
     path: VirtualPath,
     options: ListingOptions,
     { limit, cursor }: { readonly limit?: number; readonly cursor?: string } = {},
-  ): Promise<AsyncIterable<ListedEntry[]>> {
+  ): Promise<ListingStream> {
     if (options.recursive && options.sort !== 'name') {
       throw new CallfsError(
         'INVALID_REQUEST',
@@ -77,7 +85,10 @@ export class ListingService {
     const directory = await this.directories.open(caller, path);
     const after = cursor === undefined ? undefined : decodeCursor(cursor, directory.inode.id, options);
     const walk = await this.walk(caller, directory, options, after);
-    return limit === undefined ? walk : piecesOf(walk, limit);
+    if (limit === undefined) return { pieces: walk, skipped: () => walk.skipped };
+    let passed: number | undefined;
+    const pieces = piecesOf(walk, limit, (last) => (passed = last.skipped));
+    return { pieces, skipped: () => passed ?? walk.skipped };
   }
 
   private walk(caller: Caller, directory: Existing, options: ListingOptions, after?: Cursor): Promise<TreeWalk> {
@@ -90,16 +101,18 @@ export class ListingService {
   }
 }
 
-async function firstOf(walk: TreeWalk, count: number): Promise<ListedEntry[]> {
-  const items: ListedEntry[] = [];
+async function firstOf(walk: TreeWalk, count: number): Promise<WalkedEntry[]> {
+  const items: WalkedEntry[] = [];
   for await (const entries of piecesOf(walk, count)) items.push(...entries);
   return items;
 }
 
-/** The first `count` entries, as they come. */
-async function* piecesOf(walk: TreeWalk, count: number): AsyncGenerator<ListedEntry[]> {
+/** The first `count` entries, as they come. `ends` is told the last of them when there are so many. */
+async function* piecesOf(walk: TreeWalk, count: number, ends?: (last: WalkedEntry) => void): AsyncGenerator<WalkedEntry[]> {
   let left = count;
   for await (const entries of walk) {
+    const last = entries[left - 1];
+    if (last) ends?.(last);
     yield entries.slice(0, left);
     left -= entries.length;
     if (left <= 0) return;
@@ -107,7 +120,7 @@ async function* piecesOf(walk: TreeWalk, count: number): AsyncGenerator<ListedEn
 }
 
 /** The first `count` entries of the whole tree behind the cursor in sorted order, never holding more than twice as many. */
-async function smallest(walk: TreeWalk, options: DirectoryOrder, count: number, after?: Cursor): Promise<ListedEntry[]> {
+async function smallest(walk: TreeWalk, options: DirectoryOrder, count: number, after?: Cursor): Promise<WalkedEntry[]> {
   const sign = options.order === 'asc' ? 1 : -1;
   const value = ({ inode }: ListedEntry) => (options.sort === 'size' ? BigInt(inode.size) : inode.mtimeNs);
   const compare = (aValue: bigint, aPath: string, bValue: bigint, bPath: string) =>
@@ -115,7 +128,7 @@ async function smallest(walk: TreeWalk, options: DirectoryOrder, count: number, 
   const order = (a: ListedEntry, b: ListedEntry) => compare(value(a), a.path.toString(), value(b), b.path.toString());
   const root = walk.root.path.names;
   const start = after && { value: after.value ?? 0n, path: VirtualPath.ofNames([...root, ...after.names]).toString() };
-  let best: ListedEntry[] = [];
+  let best: WalkedEntry[] = [];
   for await (const entries of walk) {
     for (const entry of entries) {
       if (!start || compare(value(entry), entry.path.toString(), start.value, start.path) > 0) best.push(entry);

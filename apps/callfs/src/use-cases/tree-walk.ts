@@ -12,6 +12,11 @@ export interface WalkOptions extends ListingOptions {
   mayEnter(inode: Inode): boolean;
 }
 
+export interface WalkedEntry extends ListedEntry {
+  /** Directories that the caller may not read, up to this entry, which may be one. */
+  readonly skipped: number;
+}
+
 /** A directory that is being listed: what is left of the page read last, and the pages after it. */
 interface Frame {
   readonly path: VirtualPath;
@@ -24,7 +29,7 @@ interface Frame {
  * Goes through a directory or a tree, depth first, parents before their children, holding one page for each level.
  * With a cursor it goes on behind the entry that the cursor names, also when that is gone by now.
  */
-export class TreeWalk implements AsyncIterable<ListedEntry[]> {
+export class TreeWalk implements AsyncIterable<WalkedEntry[]> {
   /** Directories that the caller may not read, so far. */
   skipped = 0;
   private readonly frames: Frame[] = [];
@@ -57,7 +62,7 @@ export class TreeWalk implements AsyncIterable<ListedEntry[]> {
     return walk;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<ListedEntry[]> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<WalkedEntry[]> {
     for (let frame = this.frames.at(-1); frame; frame = this.frames.at(-1)) {
       if (frame.next >= frame.page.length) {
         const result = await frame.pages.next();
@@ -74,19 +79,19 @@ export class TreeWalk implements AsyncIterable<ListedEntry[]> {
   }
 
   /** The entries of the page up to one that has to be entered before the next is due. */
-  private takeUntilDirectory(frame: Frame): ListedEntry[] {
+  private takeUntilDirectory(frame: Frame): WalkedEntry[] {
     const { recursive, maxDepth } = this.options;
-    const found: ListedEntry[] = [];
+    const found: WalkedEntry[] = [];
     while (frame.next < frame.page.length) {
       const { name, inode } = frame.page[frame.next++] as DirectoryEntry;
       const entry = { path: VirtualPath.ofNames([...frame.path.names, name]), inode };
-      if (this.options.accepts(entry)) found.push(entry);
-      if (!recursive || inode.type !== 'directory' || this.frames.length > maxDepth) continue;
-      if (this.options.mayEnter(inode)) {
-        this.enter({ ...this.root, path: entry.path, inode });
-        break;
-      }
-      this.skipped++;
+      const goesDown = recursive && inode.type === 'directory' && this.frames.length <= maxDepth;
+      const mayEnter = goesDown && this.options.mayEnter(inode);
+      if (goesDown && !mayEnter) this.skipped++;
+      if (this.options.accepts(entry)) found.push({ ...entry, skipped: this.skipped });
+      if (!mayEnter) continue;
+      this.enter({ ...this.root, path: entry.path, inode });
+      break;
     }
     return found;
   }

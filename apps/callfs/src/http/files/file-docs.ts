@@ -156,7 +156,7 @@ export const ListDocs = (): MethodDecorator =>
   applyDecorators(
     shared(
       'List a directory or a tree, in pages',
-      'With `Accept: application/x-ndjson` any number of entries comes as lines of JSON.',
+      'With `Accept: application/x-ndjson` any number of entries comes as lines of JSON; `{"skipped":n}` ends them where something was left out.',
     ),
     flag('recursive', 'Everything below; what the caller may not read is left out and counted in `skipped`'),
     value('max_depth', 'Levels below the immediate children', { type: 'integer', minimum: 0, maximum: 1000, default: 100 }),

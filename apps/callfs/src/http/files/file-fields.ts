@@ -33,6 +33,8 @@ export class FileFields {
   ofInode(inode: Inode): Headers {
     const { backend, instanceId } = this.placement.of(inode);
     return {
+      // Else a browser may take a file that has long been as it is for current without asking (RFC 9111 §4.2.2).
+      'Cache-Control': 'no-cache',
       'Last-Modified': formatHttpDate(nsToMs(inode.mtimeNs)),
       'X-CallFS-Type': inode.type,
       'X-CallFS-Size': String(inode.size),

@@ -3,7 +3,7 @@ import type { VirtualPath } from '@callfs/core';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../use-cases/caller';
 import { DirectoriesService } from '../../use-cases/directories.service';
-import { ListingService, type ListedEntry, type ListingOptions } from '../../use-cases/listing.service';
+import { ListingService, type ListedEntry, type ListingOptions, type ListingStream } from '../../use-cases/listing.service';
 import type { Existing } from '../../use-cases/located';
 import { sendEmpty, sendJson, sendStream } from '../respond';
 import { SYMLINK_MEDIA_TYPE } from './create-request';
@@ -28,7 +28,7 @@ export class ListingResponse {
     // A length is unknown until the last entry is read, so HEAD has none either.
     if (reply.request.method === 'HEAD') return sendEmpty(reply, 200, headers);
     await this.directories.open(caller, path);
-    return sendStream(reply, 200, headers, this.array(caller, await this.listings.stream(caller, path, PLAIN)));
+    return sendStream(reply, 200, headers, this.array(caller, (await this.listings.stream(caller, path, PLAIN)).pieces));
   }
 
   /** GET and HEAD of a symbolic link that is not to be followed: the body that would make it. */
@@ -36,7 +36,7 @@ export class ListingResponse {
     sendJson(reply, 200, { target: inode.target }, { 'Content-Type': SYMLINK_MEDIA_TYPE, ...this.fields.ofInode(inode) });
   }
 
-  /** The same entries as lines of JSON, for any number of them. */
+  /** The same entries as lines of JSON, for any number of them; a line at the end counts the directories that were left out. */
   async sendLines(
     caller: Caller,
     path: VirtualPath,
@@ -44,8 +44,8 @@ export class ListingResponse {
     part: { readonly limit?: number; readonly cursor?: string },
     reply: FastifyReply,
   ): Promise<void> {
-    const entries = await this.listings.stream(caller, path, options, part);
-    return sendStream(reply, 200, { 'Content-Type': 'application/x-ndjson' }, this.lines(caller, entries));
+    const listing = await this.listings.stream(caller, path, options, part);
+    return sendStream(reply, 200, { 'Content-Type': 'application/x-ndjson' }, this.lines(caller, listing));
   }
 
   private async *array(caller: Caller, pages: AsyncIterable<ListedEntry[]>): AsyncGenerator<Buffer> {
@@ -57,8 +57,9 @@ export class ListingResponse {
     yield Buffer.from(before === '[' ? '[]' : ']');
   }
 
-  private async *lines(caller: Caller, pages: AsyncIterable<ListedEntry[]>): AsyncGenerator<Buffer> {
-    for await (const page of pages) yield Buffer.from(page.map((entry) => `${this.json(caller, entry)}\n`).join(''));
+  private async *lines(caller: Caller, { pieces, skipped }: ListingStream): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) yield Buffer.from(piece.map((entry) => `${this.json(caller, entry)}\n`).join(''));
+    if (skipped() > 0) yield Buffer.from(`{"skipped":${skipped()}}\n`);
   }
 
   private json(caller: Caller, { path, inode }: ListedEntry): string {
