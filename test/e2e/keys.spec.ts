@@ -77,6 +77,8 @@ describe('an issued key', () => {
     ['a path that is none', { path: 'projects' }, '400 INVALID_REQUEST'],
     ['a time that is none', { expires_in: 'soon' }, '400 INVALID_REQUEST'],
     ['no time at all', { expires_in: '0s' }, '400 INVALID_REQUEST'],
+    ['more than a hundred years', { expires_in: '36501d' }, '400 INVALID_REQUEST'],
+    ['more than a date can tell', { expires_in: '99999999d' }, '400 INVALID_REQUEST'],
     ['admin for an ordinary user', { user: 'alice', verbs: ['admin'] }, '400 INVALID_REQUEST'],
     ['admin below a path', { path: '/a', verbs: ['admin'] }, '400 INVALID_REQUEST'],
     ['A6 a field of ours', { id: '1', digest: 'x', created_by: 'y' }, '400 INVALID_REQUEST'],

@@ -8,9 +8,12 @@ import type { UserRequest } from '../../use-cases/access/users.service';
 
 /** 2³²−1 means "unchanged" to chown(2); 0 is the superuser's. */
 const id = z.number().int().min(1).max(4_294_967_294);
-const span = z.string().transform((text, context): number => {
+/** A hundred years: what is longer has no end (leave it out), and an end after the year 9999 could not be told. */
+const LIFE_MAX_MS = 36_500 * 24 * 3_600_000;
+const life = z.string().transform((text, context): number => {
   const ms = parseSpan(text);
-  if (ms === undefined || ms < 1) context.addIssue({ code: 'custom', message: 'expected a duration such as 12h or 30d' });
+  if (ms === undefined || ms < 1 || ms > LIFE_MAX_MS)
+    context.addIssue({ code: 'custom', message: 'expected a duration such as 12h or 30d, at most 36500d' });
   return ms ?? 0;
 });
 const umask = z
@@ -26,7 +29,7 @@ const key = z.strictObject({
     .array(z.enum(KEY_VERBS, { error: `expected ${KEY_VERBS.join(', ')}` }))
     .min(1)
     .optional(),
-  expires_in: span.optional(),
+  expires_in: life.optional(),
 });
 const ownKey = key.omit({ user: true });
 

@@ -57,8 +57,11 @@ export function userView({ user, uid, gid, group, groups, groupNames, umask, sou
   return { name: user, uid, gid, group, groups, group_names: groupNames, umask: bits, source };
 }
 
+/** The last that RFC 3339 can tell; versions before let keys end after it. */
+const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 function timeOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
+  return ms === null ? null : new Date(Math.min(ms, LAST_MS)).toISOString();
 }
 
 const text = { type: 'string' } as const;
