@@ -1,9 +1,10 @@
 import { CallfsError } from '@callfs/core';
+import { storable } from '../metadata-tables';
 
 /*
  * A dump is lines of JSON. First a header; then for each table a line that names it and its columns, and a line for each
- * row, an array in the order of the columns; last a line that says how many rows there were, so that one that was cut
- * off is known. Numbers that JSON would round are text, bytes are base64.
+ * row, an array in the order of the columns; last a line that says how many rows there were and what the SHA-256 of all lines
+ * before it is, so that one that was cut off or damaged is known. Numbers that JSON would round are text, bytes are base64.
  */
 
 export const DUMP_FORMAT = 'callfs-metadata';
@@ -31,6 +32,8 @@ export interface TableLine {
 
 export interface EndLine {
   readonly rows: number;
+  /** Of all lines before, each with its end. Dumps of earlier versions have none. */
+  readonly sha256?: string;
 }
 
 export type DumpValue = string | number | null;
@@ -49,7 +52,8 @@ export function encode(kind: ColumnKind, value: string | Buffer | null): DumpVal
 /** A value as both engines take it for a column of this kind. `INVALID_REQUEST` for one that no dump has. */
 export function decode(kind: ColumnKind, value: unknown): string | Buffer | null {
   if (value === null) return null;
-  if (kind === 'text' && typeof value === 'string') return value;
+  // A NUL may stand in what an earlier version wrote into SQLite.
+  if (kind === 'text' && typeof value === 'string') return storable(value) as string;
   if (kind === 'bytes' && typeof value === 'string') return Buffer.from(value, 'base64');
   if (kind === 'integer' && (typeof value === 'number' || typeof value === 'string') && /^-?\d{1,19}$/.test(String(value)))
     return String(value);

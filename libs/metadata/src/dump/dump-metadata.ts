@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { readCounters } from './counters';
-import { DUMP_FORMAT, DUMP_VERSION, encode, type DumpLine, type DumpValue } from './dump-format';
+import { DUMP_FORMAT, DUMP_VERSION, encode, type DumpLine, type DumpValue, type EndLine } from './dump-format';
 import { dumpTables, type DumpColumn, type DumpTable } from './dump-tables';
 import { placeholders } from './placeholders';
 
@@ -10,23 +11,32 @@ const PAGE = 500;
 /** Inline contents are up to a megabyte each. */
 const PAGE_WITH_BYTES = 20;
 
-/** All of the metadata as it is at one moment, page by page. */
-export async function* dumpMetadata(data: DataSource): AsyncGenerator<DumpLine> {
+/** All of the metadata as it is at one moment, line by line without their ends. */
+export async function* dumpMetadata(data: DataSource): AsyncGenerator<string> {
+  const digest = createHash('sha256');
+  let rows = 0;
+  for await (const line of linesOf(data)) {
+    const text = JSON.stringify(line);
+    if (Array.isArray(line)) rows++;
+    digest.update(text).update('\n');
+    yield text;
+  }
+  const end: EndLine = { rows, sha256: digest.digest('hex') };
+  yield JSON.stringify(end);
+}
+
+/** Page by page. */
+async function* linesOf(data: DataSource): AsyncGenerator<DumpLine> {
   const runner = data.createQueryRunner();
   try {
     await runner.startTransaction(data.options.type === 'postgres' ? 'REPEATABLE READ' : undefined);
     const applied = (await runner.query('SELECT name FROM migrations ORDER BY timestamp')) as { name: string }[];
     const counters = await readCounters(runner);
     yield { format: DUMP_FORMAT, version: DUMP_VERSION, schema: applied.map(({ name }) => name), counters };
-    let rows = 0;
     for (const table of dumpTables(data)) {
       yield { table: table.name, columns: table.columns.map(({ name }) => name) };
-      for await (const row of rowsOf(runner, table)) {
-        rows++;
-        yield row;
-      }
+      yield* rowsOf(runner, table);
     }
-    yield { rows };
   } finally {
     if (runner.isTransactionActive) await runner.rollbackTransaction();
     await runner.release();

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import type { DataSource, QueryRunner } from 'typeorm';
+import { createHash, randomBytes } from 'node:crypto';
+import { QueryFailedError, type DataSource, type QueryRunner } from 'typeorm';
 import { CallfsError } from '@callfs/core';
 import { TOTALS } from '../verification/checks';
 import { writeCounters } from './counters';
-import { badDump, decode, DUMP_FORMAT, DUMP_VERSION, type DumpHeader, type TableLine } from './dump-format';
+import { badDump, decode, DUMP_FORMAT, DUMP_VERSION, type DumpHeader, type EndLine, type TableLine } from './dump-format';
 import { dumpTables, type DumpColumn, type DumpTable } from './dump-tables';
 import { placeholders } from './placeholders';
 
@@ -73,11 +73,12 @@ async function refuseFilled(runner: QueryRunner, tables: readonly DumpTable[]): 
 async function load(runner: QueryRunner, tables: readonly DumpTable[], lines: AsyncIterable<string>): Promise<number> {
   let header: DumpHeader | undefined;
   let batch: Batch | undefined;
+  const digest = createHash('sha256');
   let rows = 0;
-  let announced: number | undefined;
+  let end: EndLine | undefined;
   for await (const line of lines) {
     if (line === '') continue;
-    if (announced !== undefined) throw badDump('there is more after its end');
+    if (end) throw badDump('there is more after its end');
     const parsed = parse(line);
     if (!header) {
       header = await judgeHeader(runner, parsed);
@@ -89,12 +90,16 @@ async function load(runner: QueryRunner, tables: readonly DumpTable[], lines: As
       await batch?.flush();
       batch = new Batch(runner, ...judgeTable(tables, parsed as unknown as TableLine));
     } else {
-      announced = Number(parsed['rows']);
+      end = parsed as unknown as EndLine;
+      continue;
     }
+    digest.update(line).update('\n');
   }
   await batch?.flush();
   if (!header) throw badDump('it is empty');
-  if (announced !== rows) throw badDump(announced === undefined ? 'its end is missing' : 'rows of it are missing');
+  if (end?.rows !== rows) throw badDump(end ? 'rows of it are missing' : 'its end is missing');
+  if (end.sha256 !== undefined && end.sha256 !== digest.digest('hex'))
+    throw badDump('it is damaged: its SHA-256 is another than that in its last line');
   await writeCounters(runner, header.counters);
   return rows;
 }
@@ -168,9 +173,15 @@ class Batch {
       { length: rows },
       (_, row) => `(${marks.slice(row * columns.length, (row + 1) * columns.length).join(', ')})`,
     );
-    await this.runner.query(
-      `INSERT INTO ${table} (${columns.map(({ name }) => name).join(', ')}) VALUES ${tuples.join(', ')}`,
-      values,
-    );
+    const insert = `INSERT INTO ${table} (${columns.map(({ name }) => name).join(', ')}) VALUES ${tuples.join(', ')}`;
+    await this.runner.query(insert, values).catch((error: unknown) => {
+      // A row that is there twice, a number too large: of what is wrong with rows both engines say so.
+      throw isRefusal(error) ? badDump(`the database refuses rows of ${table} (${(error as Error).message})`) : error;
+    });
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  const { code } = error instanceof QueryFailedError ? (error.driverError as { code?: unknown }) : {};
+  return typeof code === 'string' && /^(22|23)...$|^SQLITE_CONSTRAINT/.test(code);
 }

@@ -60,8 +60,8 @@ function dumpTo(sink: Sink, options: ConfigOption): Promise<number> {
     let rows = 0;
     let chunk = '';
     for await (const line of dumpMetadata(dataSource)) {
-      if (Array.isArray(line)) rows++;
-      chunk += `${JSON.stringify(line)}\n`;
+      if (line.startsWith('[')) rows++;
+      chunk += `${line}\n`;
       if (chunk.length < CHUNK) continue;
       await sink(chunk);
       chunk = '';
