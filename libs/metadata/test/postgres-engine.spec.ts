@@ -496,6 +496,28 @@ describe('N5: what goes wrong on the way', () => {
     await makeFile(store, ['next']);
   });
 
+  it('what looks at the whole tree takes longer than a call may', async () => {
+    const database = await server.createDatabase();
+    const store = await open(server.dsn(database), { operationTimeoutMs: 300 });
+    const file = await makeFile(store, ['f']);
+    const tables = await holding(
+      database,
+      `UPDATE statistic SET value = 7 WHERE name = 'files'; COMMIT; BEGIN; LOCK TABLE statistic, inode`,
+    );
+    const looked = Promise.all([faultsOf(store), store.pathsOf([file.content!.id])]);
+    const mended = store.repair({ kind: 'wrong_total', name: 'files', found: 7, expected: 1 });
+    const ended = Promise.allSettled([looked, mended]);
+    // Longer than the driver waits for a call, and PostgreSQL for a statement.
+    await tables.client.query('SELECT pg_sleep(2)');
+    await tables.release();
+    await ended;
+    const [faults, paths] = await looked;
+    expect(paths).toEqual([{ content: file.content!.id, path: '/f' }]);
+    expect(await mended).toBe('repaired');
+    expect(faults.map(({ kind }) => kind).filter((kind) => kind !== 'wrong_total')).toEqual([]);
+    expect(await faultsOf(store)).toEqual([]);
+  });
+
   it('when all connections are taken it is METADATA_UNAVAILABLE in bounded time, and over when one is back', async () => {
     const database = await server.createDatabase();
     const store = await open(server.dsn(database), { poolSize: 1, operationTimeoutMs: 2000 });

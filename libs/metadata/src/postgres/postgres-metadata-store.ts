@@ -70,7 +70,7 @@ const FORGET = {
     ) DELETE FROM collect c USING gone g
       WHERE NOT g.stays AND c.backend = g.backend AND c.instance_id = g.instance_id AND c.key = g.key`,
 };
-/** A tree takes as long as it has rows; nobody waits for it. */
+/** A tree takes as long as it has rows; only for what is mended others wait. */
 const TREE_TIMEOUT_MS = 600_000;
 
 /**
@@ -347,7 +347,7 @@ export class PostgresMetadataStore extends MetadataStore {
   }
 
   override repair(fault: MetadataFault): Promise<RepairOutcome> {
-    return this.alone('repair', undefined, (client) => repairIn(client, fault));
+    return this.alone('repair', undefined, (client) => repairIn(client, fault), TREE_TIMEOUT_MS);
   }
 
   override pathsOf(contents: readonly ContentId[]): Promise<ContentPath[]> {
@@ -391,8 +391,9 @@ export class PostgresMetadataStore extends MetadataStore {
     operation: string,
     guard: CommitGuard | undefined,
     work: (client: TransactionClient) => Promise<T>,
+    timeoutMs?: number,
   ): Promise<T> {
-    return this.transaction(operation, undefined, async (client) => {
+    return this.transaction(operation, timeoutMs, async (client) => {
       await client.rows(EXCLUSIVE);
       if (guard) await client.rows('SELECT callfs_guard($1)', json(guard));
       const result = await work(client);

@@ -10,13 +10,14 @@ import type { TransactionClient } from './sessions';
 
 const SNAPSHOT = 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const FETCH = 500;
+/** A statement that looks at all of a large tree. One that takes longer waits for a server that is gone. */
+const LONGEST_MS = 3_600_000;
 
-/** Every fault as of one moment. The checks read in cursors, so that memory is bounded, and may take as long as they need. */
+/** Every fault as of one moment. The checks read in cursors, so that memory is bounded. */
 export async function* verifySnapshot(pool: Pool, options: VerifyOptions): AsyncGenerator<MetadataFault> {
   const client = await pool.connect();
   try {
-    await client.query(SNAPSHOT);
-    await client.query('SET LOCAL statement_timeout = 0');
+    await begin(client);
     yield* verifyTree((sql) => rowsOf(client, sql), options);
     await client.query('COMMIT');
   } finally {
@@ -26,13 +27,24 @@ export async function* verifySnapshot(pool: Pool, options: VerifyOptions): Async
 }
 
 async function* rowsOf(client: PoolClient, sql: string): AsyncGenerator<CheckRow> {
-  await client.query(`DECLARE callfs_check NO SCROLL CURSOR FOR ${sql}`);
+  await patient(client, `DECLARE callfs_check NO SCROLL CURSOR FOR ${sql}`);
   for (;;) {
-    const { rows } = await client.query<CheckRow>(`FETCH ${FETCH} FROM callfs_check`);
+    const rows = await patient<CheckRow>(client, `FETCH ${FETCH} FROM callfs_check`);
     yield* rows;
     if (rows.length < FETCH) break;
   }
   await client.query('CLOSE callfs_check');
+}
+
+async function begin(client: PoolClient): Promise<void> {
+  await client.query(SNAPSHOT);
+  await client.query(`SET LOCAL statement_timeout = ${LONGEST_MS}`);
+}
+
+/** The driver has a limit of its own, which knows nothing of the transaction's. */
+async function patient<R>(client: PoolClient, text: string, values: unknown[] = []): Promise<R[]> {
+  const question = { text, values, query_timeout: LONGEST_MS + 1000 };
+  return (await client.query<R & object>(question)).rows;
 }
 
 export async function repairIn(client: TransactionClient, fault: MetadataFault): Promise<RepairOutcome> {
@@ -42,8 +54,15 @@ export async function repairIn(client: TransactionClient, fault: MetadataFault):
   return step.value;
 }
 
-export function pathsIn(pool: Pool, contents: readonly ContentId[]): Promise<ContentPath[]> {
-  const query = async <R>(sql: (list: string) => string, numbers: readonly number[]) =>
-    (await pool.query(sql('SELECT unnest($1::bigint[])'), [numbers])).rows as R[];
-  return contents.length === 0 ? Promise.resolve([]) : pathsOf(query, contents);
+export async function pathsIn(pool: Pool, contents: readonly ContentId[]): Promise<ContentPath[]> {
+  if (contents.length === 0) return [];
+  const client = await pool.connect();
+  try {
+    await begin(client);
+    const paths = await pathsOf((sql, numbers) => patient(client, sql('SELECT unnest($1::bigint[])'), [numbers]), contents);
+    await client.query('COMMIT');
+    return paths;
+  } finally {
+    client.release(true);
+  }
 }
