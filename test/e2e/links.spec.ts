@@ -453,6 +453,45 @@ describe('a server that stops and starts', () => {
   });
 });
 
+it('a user has about a hundred thousand links: those that have ended make room, and of as many that work there is no more', async () => {
+  await withServer({ config: { rate_limits } }, async (own) => {
+    const admin = own.client();
+    await must(admin.put('/file', 'x'));
+    const used = await makeLink(admin, '/file');
+    const kept = await makeLink(admin, '/file');
+    expect((await download(own.anonymous(), used.token)).status).toBe(200);
+    await own.stop();
+    const database = new Database(join(own.dir, 'metadata.sqlite'));
+    const columns = 'path, inode_id, content_id, filename, max_uses, uses, expires_ms, revoked_ms';
+    // Somebody else's count for somebody else; so many as to take more than one step are forgotten.
+    const add = database.prepare(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+      INSERT INTO link (id, token_hash, user_name, created_ms, ${columns})
+      SELECT printf('%032x', ? + i), printf('%x', ? + i), ?, 1000 + i, ${columns} FROM n, link l WHERE l.id = ?`);
+    const addLinks = (user: string, count: number, from: number) => add.run(count, from, from, user, kept.id);
+    database.pragma('synchronous = OFF');
+    addLinks('root', 99_998, 0);
+    addLinks('bob', 1_200, 200_000);
+    database.exec(`UPDATE link SET revoked_ms = 1 WHERE user_name = 'root' AND created_ms <= 1002;
+      UPDATE link SET expires_ms = 1 WHERE user_name = 'bob'; DELETE FROM link_use`);
+    database.close();
+    await own.start();
+    // Two that were revoked and one that was used make room.
+    const made: Answer[] = [];
+    for (let i = 0; i < 5; i++) made.push(await admin.postJson('/v1/links/generate', { path: '/file', expiry_seconds: 600 }));
+    expect(made.map(({ outcome }) => outcome)).toEqual([
+      ...Array<string>(3).fill('201'),
+      ...Array<string>(2).fill('507 INSUFFICIENT_STORAGE'),
+    ]);
+    expect(made[4]?.json.message).toContain('root has 100000 links that still work');
+    expect((await download(own.anonymous(), used.token)).outcome).toBe('404 LINK_NOT_FOUND');
+    expect((await download(own.anonymous(), kept.token)).status).toBe(200);
+    await makeLink(own.client('alice'), '/file');
+    const expired = async () =>
+      /^callfs_single_use_links_expired_total (\d+)$/m.exec((await admin.request('GET', '/metrics')).text)?.[1];
+    await expect.poll(expired, { timeout: 60_000, interval: 100 }).toBe('1200');
+  });
+});
+
 it('is counted', async () => {
   const { text } = await root.request('GET', '/metrics');
   const generated = Number(/^callfs_single_use_link_generations_total (\d+)$/m.exec(text)?.[1]);

@@ -3,6 +3,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** A link by which somebody without a key gets one version of one file, so many times and until then. */
 @Entity('link')
 @Index('link_by_key', ['keyId'])
+@Index('link_by_user', ['userName', 'createdMs', 'id'])
 export class LinkEntity {
   @PrimaryColumn({ type: 'text' })
   id!: string;

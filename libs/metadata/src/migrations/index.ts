@@ -14,6 +14,7 @@ import { LateCommits1764214000000 } from './14-late-commits.migration';
 import { KeyParents1764215000000 } from './15-key-parents.migration';
 import { OrderedContents1764216000000 } from './16-ordered-contents.migration';
 import { AdoptedPlaces1764217000000 } from './17-adopted-places.migration';
+import { LinksOfUsers1764218000000 } from './18-links-of-users.migration';
 
 /** In the order in which they run; each carries the time of its making in its name, as TypeORM wants it. */
 export const MIGRATIONS = [
@@ -33,4 +34,5 @@ export const MIGRATIONS = [
   KeyParents1764215000000,
   OrderedContents1764216000000,
   AdoptedPlaces1764217000000,
+  LinksOfUsers1764218000000,
 ];

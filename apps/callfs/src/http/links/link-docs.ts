@@ -50,6 +50,7 @@ export const GenerateLinkDocs = (): MethodDecorator =>
       'PAYLOAD_TOO_LARGE',
       'UNSUPPORTED_MEDIA_TYPE',
       'UNSUPPORTED_ENCODING',
+      'INSUFFICIENT_STORAGE',
     ),
   );
 

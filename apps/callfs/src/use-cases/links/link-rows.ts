@@ -5,6 +5,9 @@ import type { Link } from './link';
 /** So long a link that has expired is still known, so that whoever uses it is told. */
 const KEPT_AFTER_EXPIRY_MS = 24 * 3600 * 1000;
 
+/** Others wait while rows are removed, so it is done in small steps. */
+const FORGOTTEN_AT_ONCE = 500;
+
 export type NewLink = Omit<Link, 'uses' | 'revokedMs'>;
 
 /** Where a page of links begins: after the one that was made then and has this id. */
@@ -127,17 +130,35 @@ export class LinkRows {
     return (await this.tables.write('link', sql, ...(user === undefined ? [id] : [id, user]))).length > 0;
   }
 
-  /** Forgets uses that cannot be continued and links that expired long ago; how many links that were. */
-  async forgetExpired(): Promise<number> {
+  /** How many links of a user are known, those that have ended among them; no more than `most` are counted. */
+  async count(user: string, most: number): Promise<number> {
+    const sql = 'SELECT COUNT(*) AS known FROM (SELECT 1 FROM link WHERE user_name = ? LIMIT ?) AS of_user';
+    const [row] = await this.tables.read<{ known: number }>('link', sql, user, most);
+    return Number(row?.known);
+  }
+
+  /** Forgets the oldest links of a user that have ended and of which no transfer can be continued, up to `most`; how many. */
+  async forgetEnded(user: string, most: number): Promise<number> {
     const { now } = this.tables;
-    const due = `SELECT 1 AS due FROM link WHERE expires_ms < ${now} - ${KEPT_AFTER_EXPIRY_MS}
-      UNION ALL SELECT 1 AS due FROM link_use WHERE expires_ms < ${now} LIMIT 1`;
-    if ((await this.tables.read('link', due)).length === 0) return 0;
-    const [, links = []] = await this.tables.transaction('link', [
-      { sql: `DELETE FROM link_use WHERE expires_ms < ${now}` },
-      { sql: `DELETE FROM link WHERE expires_ms < ${now} - ${KEPT_AFTER_EXPIRY_MS} RETURNING id` },
-    ]);
-    return links.length;
+    const sql = `DELETE FROM link WHERE id IN (
+      SELECT id FROM link WHERE user_name = ? AND (revoked_ms IS NOT NULL OR uses >= max_uses OR expires_ms <= ${now})
+        AND id NOT IN (SELECT link_id FROM link_use WHERE expires_ms > ${now}) ORDER BY created_ms, id LIMIT ?) RETURNING id`;
+    return (await this.tables.write('link', sql, user, most)).length;
+  }
+
+  /** Forgets some of the uses that cannot be continued, and of the links that expired long ago; how many links, and whether there may be more. */
+  async forgetExpired(): Promise<{ links: number; more: boolean }> {
+    const { now } = this.tables;
+    const expired = async (table: string, before: string): Promise<number> => {
+      const due = `SELECT 1 AS due FROM ${table} WHERE expires_ms < ${before} LIMIT 1`;
+      if ((await this.tables.read('link', due)).length === 0) return 0;
+      const sql = `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE expires_ms < ${before}
+        ORDER BY expires_ms LIMIT ${FORGOTTEN_AT_ONCE}) RETURNING id`;
+      return (await this.tables.write('link', sql)).length;
+    };
+    const uses = await expired('link_use', now);
+    const links = await expired('link', `${now} - ${KEPT_AFTER_EXPIRY_MS}`);
+    return { links, more: Math.max(uses, links) === FORGOTTEN_AT_ONCE };
   }
 
   private get tables() {

@@ -17,7 +17,10 @@ export class LinkSweep extends BackgroundWork {
   }
 
   protected override async work(): Promise<void> {
-    const links = await this.rows.forgetExpired();
-    if (links > 0) this.observe.expired(links);
+    for (let more = true; more && !this.stopped;) {
+      const forgotten = await this.rows.forgetExpired();
+      if (forgotten.links > 0) this.observe.expired(forgotten.links);
+      more = forgotten.more;
+    }
   }
 }

@@ -3,6 +3,7 @@ import type { CallfsConfig } from '../../config/config';
 import { CALLFS_CONFIG } from '../../config/config.module';
 import { UseCasesModule } from '../use-cases.module';
 import { DownloadsService } from './downloads.service';
+import { LinkRoom } from './link-room';
 import { LinkRows } from './link-rows';
 import { LinkSweep } from './link-sweep';
 import { LinkTokens } from './link-token';
@@ -15,6 +16,7 @@ import { ResumeTickets } from './resume-tickets';
   providers: [
     LinksService,
     DownloadsService,
+    LinkRoom,
     LinkRows,
     LinkSweep,
     {

@@ -9,6 +9,7 @@ import type { Link } from './link';
 import { noSuchLink } from './link-errors';
 import { LINK_OBSERVER, type LinkObserver } from './link-observer';
 import { hashPassword } from './link-password';
+import { LinkRoom } from './link-room';
 import { LinkRows, type LinkPosition } from './link-rows';
 import { LinkTokens } from './link-token';
 
@@ -37,18 +38,20 @@ export class LinksService {
   constructor(
     private readonly files: FilesService,
     private readonly rows: LinkRows,
+    private readonly room: LinkRoom,
     private readonly tokens: LinkTokens,
     @Inject(LINK_OBSERVER) private readonly observe: LinkObserver,
   ) {}
 
-  /** A link to the file that is at `path` now, which the caller may read; it ends with the caller's key. `IS_A_DIRECTORY`. */
+  /** A link to the file that is at `path` now, which the caller may read; it ends with the caller's key. `IS_A_DIRECTORY`, `INSUFFICIENT_STORAGE`. */
   async generate(caller: Caller, path: VirtualPath, request: LinkRequest): Promise<GeneratedLink> {
     caller.note?.({ operation: 'link.create', paths: [path.toString()] });
     requireVerb(caller.identity, ['share'], path);
     const { inode, path: canonical } = await this.files.open(caller, path, { follow: true, data: false });
     if (!inode.content) throw isADirectory(canonical);
-    const createdMs = await this.rows.nowMs();
     const { user, keyId, scope } = caller.identity;
+    await this.room.take(user);
+    const createdMs = await this.rows.nowMs();
     const keyExpiresMs = scope?.expiresMs ?? Number.POSITIVE_INFINITY;
     const binding = { path: canonical.toString(), expiresMs: Math.min(createdMs + request.lifeMs, keyExpiresMs) };
     const token = this.tokens.make(binding);
