@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Client } from '../support/client';
 import { freshDirectory, must } from '../support/fixture';
 import { issueKey, revokeKey } from '../support/keys';
-import { download } from '../support/links';
+import { download, makeLink } from '../support/links';
 import { PostgresServer } from '../support/postgres';
 import { RedisServer } from '../support/redis';
 import { startServer, type TestServer } from '../support/server';
@@ -13,9 +13,12 @@ let postgres: PostgresServer;
 let redis: RedisServer;
 let nodes: [TestServer, TestServer];
 
+let database: string;
+
 beforeAll(async () => {
   [postgres, redis] = await Promise.all([PostgresServer.start(), RedisServer.start()]);
-  const dsn = postgres.dsn(await postgres.createDatabase());
+  database = await postgres.createDatabase();
+  const dsn = postgres.dsn(database);
   const node = (id: string) =>
     startServer({
       dsn,
@@ -115,6 +118,29 @@ it('a user that one node adds and removes comes and goes on the other', async ()
   expect((await two.client().head('/home/dora/file')).header('x-callfs-owner')).toBe('dora');
   await must(one.client().request('DELETE', '/v1/admin/users/dora'));
   await msUntil(there, 401);
+});
+
+it('A3 a key ends with its links also when there are so many that PostgreSQL takes longer than a call may', async () => {
+  const [one] = nodes;
+  const path = `${await freshDirectory(one.client())}/file`;
+  await must(one.client().put(path, 'content'));
+  const stolen = await issueKey(one, { user: 'root' });
+  const { token } = await makeLink(stolen.client, path);
+  const columns = 'path, inode_id, content_id, user_name, key_id, filename, max_uses, uses, created_ms, expires_ms';
+  // Each takes a millisecond, as on a machine that has much to do.
+  await postgres.query(
+    `INSERT INTO link (id, token_hash, ${columns}) SELECT md5(i::text), md5('t' || i), ${columns}
+       FROM generate_series(1, 6000) i, link WHERE key_id = '${stolen.id}';
+     CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.001); RETURN NEW; END';
+     CREATE TRIGGER slow BEFORE UPDATE ON link FOR EACH ROW EXECUTE FUNCTION slow()`,
+    database,
+  );
+  const ended = await one.client().request('DELETE', `/v1/admin/keys/${stolen.id}`);
+  await postgres.query('DROP TRIGGER slow ON link', database);
+
+  expect(ended.json).toEqual({ id: stolen.id, keys: [], links: 6001 });
+  expect((await stolen.client.get('/')).status).toBe(401);
+  expect((await download(one.anonymous(), token)).outcome).toBe('410 LINK_GONE');
 });
 
 it('the audit has what both nodes did', async () => {

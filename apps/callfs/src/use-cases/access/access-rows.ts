@@ -41,6 +41,7 @@ const ACCOUNTS = `SELECT name, uid, gid, member_of AS "memberOf", umask, created
 const INSERT_ACCOUNT = `INSERT INTO account (name, uid, gid, member_of, umask, created_ms, created_by)
   VALUES (?, ?, ?, ?, ?, ?, ?)`;
 const NOTE_USE = 'UPDATE api_key SET used_ms = ? WHERE digest = ? AND (used_ms IS NULL OR used_ms < ?)';
+const LINKS_AT_ONCE = 1000;
 /** A key and all that was made with it, with what was made with that, and so on down. */
 const ENDING = `WITH RECURSIVE ending (id) AS (
   SELECT CAST(? AS TEXT) UNION SELECT made.id FROM api_key made JOIN ending ON made.parent_id = ending.id)`;
@@ -122,27 +123,21 @@ export class AccessRows {
     return inserted !== undefined && inserted.length > 0;
   }
 
-  /** Ends the key of that id and what was made with it: these keys and so many links, of those that had not ended. */
-  async revokeKey(id: string): Promise<{ keys: string[]; links: number }> {
+  /** Ends the key of that id and those made with it: these, of those that had not ended. Their links are still to be ended. */
+  async endKeys(id: string): Promise<string[]> {
     const { now } = this.store.tables;
-    const [keys = [], links = []] = await this.change(
-      {
-        sql: `UPDATE api_key SET revoked_ms = ${now}
-          WHERE revoked_ms IS NULL AND id IN (${ENDING} SELECT id FROM ending)
-          RETURNING id, CASE WHEN expires_ms <= ${now} THEN 1 ELSE 0 END AS "isExpired"`,
-        parameters: [id],
-      },
-      {
-        sql: `UPDATE link SET revoked_ms = ${now}
-          WHERE revoked_ms IS NULL AND expires_ms > ${now} AND key_id IN (${ENDING} SELECT id FROM ending)
-          RETURNING uses, max_uses AS "maxUses"`,
-        parameters: [id],
-      },
-    );
-    return {
-      keys: (keys as { id: string; isExpired: number }[]).filter((key) => !key.isExpired).map((key) => key.id),
-      links: (links as { uses: number; maxUses: number }[]).filter(({ uses, maxUses }) => uses < maxUses).length,
-    };
+    const [keys = []] = await this.change({
+      sql: `UPDATE api_key SET revoked_ms = ${now}
+        WHERE revoked_ms IS NULL AND id IN (${ENDING} SELECT id FROM ending)
+        RETURNING id, CASE WHEN expires_ms <= ${now} THEN 1 ELSE 0 END AS "isExpired"`,
+      parameters: [id],
+    });
+    return (keys as { id: string; isExpired: number }[]).filter((key) => !key.isExpired).map((key) => key.id);
+  }
+
+  /** Ends the links that were made with the key of that id, and with those made with it; how many still worked. */
+  endLinksOfKey(id: string): Promise<number> {
+    return this.endLinks(`key_id IN (${ENDING} SELECT id FROM ending)`, id);
   }
 
   async noteUses(uses: Iterable<{ readonly digest: string; readonly usedMs: number }>): Promise<void> {
@@ -158,8 +153,9 @@ export class AccessRows {
   /** With none of the keys and links that somebody of that name had before. `USER_ALREADY_EXISTS`. */
   async insertAccount({ name, uid, gid, groups, umask, createdMs, createdBy }: AccountRow): Promise<void> {
     const parameters = [name, uid, gid, JSON.stringify(groups), umask, createdMs, createdBy];
+    await this.endLinks('user_name = ?', name);
     try {
-      await this.change({ sql: INSERT_ACCOUNT, parameters }, ...this.endOf(name));
+      await this.change({ sql: INSERT_ACCOUNT, parameters }, this.endOfKeys(name));
     } catch (error) {
       if (!CallfsError.is(error, 'CONFLICT')) throw error;
       throw new CallfsError('USER_ALREADY_EXISTS', `There is a user ${name} already.`, { cause: error, details: { user: name } });
@@ -170,18 +166,35 @@ export class AccessRows {
   async removeAccount(name: string): Promise<boolean> {
     const [removed] = await this.change(
       { sql: 'DELETE FROM account WHERE name = ? RETURNING name', parameters: [name] },
-      ...this.endOf(name),
+      this.endOfKeys(name),
     );
-    return removed !== undefined && removed.length > 0;
+    if (removed === undefined || removed.length === 0) return false;
+    // They do not work without their user.
+    await this.endLinks('user_name = ?', name);
+    return true;
   }
 
-  /** Of a user's keys and links. */
-  private endOf(user: string): TableStatement[] {
+  /** Of a user's keys. */
+  private endOfKeys(user: string): TableStatement {
     const { now } = this.store.tables;
-    return ['api_key', 'link'].map((table) => ({
-      sql: `UPDATE ${table} SET revoked_ms = ${now} WHERE user_name = ? AND revoked_ms IS NULL`,
+    return {
+      sql: `UPDATE api_key SET revoked_ms = ${now} WHERE user_name = ? AND revoked_ms IS NULL`,
       parameters: [user],
-    }));
+    };
+  }
+
+  /** Few at a time: of many links PostgreSQL would not end any in the time that a statement has. How many still worked. */
+  private async endLinks(condition: string, parameter: string): Promise<number> {
+    const { now } = this.store.tables;
+    const sql = `UPDATE link SET revoked_ms = ${now} WHERE id IN (
+      SELECT id FROM link WHERE revoked_ms IS NULL AND expires_ms > ${now} AND ${condition} LIMIT ${LINKS_AT_ONCE})
+      RETURNING uses, max_uses AS "maxUses"`;
+    let worked = 0;
+    for (;;) {
+      const ended = await this.store.tables.write<{ uses: number; maxUses: number }>('access', sql, parameter);
+      worked += ended.filter(({ uses, maxUses }) => uses < maxUses).length;
+      if (ended.length < LINKS_AT_ONCE) return worked;
+    }
   }
 
   /** What the statements answer. */

@@ -128,10 +128,12 @@ export class KeysService {
     const mayBeFormer = !row && !options.ownOnly && !identity.scope && !this.ring.isConfiguredKey(id);
     if (row ? options.ownOnly && row.user !== identity.user : !mayBeFormer) throw noSuchKey(id);
     if (row && id !== identity.keyId && !isScopeWithin(scopeOf(row), identity.scope)) throw stronger(identity);
-    const ended = await this.rows.revokeKey(id);
-    if (mayBeFormer && ended.keys.length + ended.links === 0) throw noSuchKey(id);
+    const keys = await this.rows.endKeys(id);
     await this.ring.refresh();
-    const told = { id, keys: ended.keys.filter((key) => key !== id), links: ended.links };
+    // Nobody makes another with it now. Whoever is not told that all have ended revokes it again.
+    const links = await this.rows.endLinksOfKey(id);
+    if (mayBeFormer && keys.length + links === 0) throw noSuchKey(id);
+    const told = { id, keys: keys.filter((key) => key !== id), links };
     caller.note?.({ operation: 'key.revoke', paths: [], detail: inWords(told) });
     const what = { key_id: id, of: row?.user, keys: told.keys, links: told.links };
     this.logger.log({ user: identity.user, request_id: caller.requestId, ...what }, 'an API key was revoked');
