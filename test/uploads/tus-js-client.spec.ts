@@ -76,6 +76,12 @@ describe('T4 tus-js-client', () => {
     expect(sha256((await alice.get(`${base}/chunks`)).body)).toBe(sha256(bytes));
   });
 
+  it('gets through where there is no PATCH', async () => {
+    const bytes = patternBytes(7, MIB);
+    await upload(bytes, server.url, key(), { path: `${base}/posted` }, { chunkSize: 400_000, overridePatchMethod: true });
+    expect(sha256((await alice.get(`${base}/posted`)).body)).toBe(sha256(bytes));
+  });
+
   it('finds an upload again that was left, and gives one up', async () => {
     const bytes = patternBytes(6, 2 * MIB);
     const left = await new Promise<string>((resolve, reject) => {

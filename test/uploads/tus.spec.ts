@@ -39,6 +39,7 @@ describe('what the server says of itself', () => {
     ['HEAD', '/v1/uploads/x'],
     ['PATCH', '/v1/uploads/x'],
     ['DELETE', '/v1/uploads/x'],
+    ['POST', '/v1/uploads/x'],
   ])('refuses %s %s of another version, saying its own', async (method, target) => {
     const answer = await alice.request(method, target, { headers: { 'tus-resumable': '0.2.2' } });
     expect([answer.status, answer.header('tus-version'), answer.header('tus-resumable')]).toEqual([412, '1.0.0', '1.0.0']);
@@ -120,6 +121,18 @@ describe('an upload in parts', () => {
     expect((await alice.request('DELETE', upload, { headers: TUS })).status).toBe(204);
     expect((await status(alice, upload)).status).toBe(404);
     expect((await send(alice, upload, 3, 'def')).outcome).toBe('404 UPLOAD_NOT_FOUND');
+  });
+
+  it('takes POST for the method that the client could not send, and for no other', async () => {
+    const upload = await begun(alice, 5, { path: `${base}/f` });
+    const post = (method: string, headers: Record<string, string> = TUS) =>
+      alice.request('POST', upload, { headers: { ...headers, 'x-http-method-override': method }, body: 'hel' });
+
+    expect((await post('PATCH', { ...PART, 'upload-offset': '0' })).header('upload-offset')).toBe('3');
+    expect((await post('PATCH', { ...PART, 'upload-offset': '0' })).outcome).toBe('409 UPLOAD_OFFSET_MISMATCH');
+    for (const method of ['GET', 'patch', '']) expect((await post(method)).outcome).toBe('405 METHOD_NOT_ALLOWED');
+    expect((await post('DELETE')).status).toBe(204);
+    expect((await status(alice, upload)).status).toBe(404);
   });
 
   it('takes only bytes that say that they are its own', async () => {

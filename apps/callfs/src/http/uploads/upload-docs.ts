@@ -108,3 +108,15 @@ export const DeleteUploadDocs = (): MethodDecorator =>
     answered(204, 'Given up'),
     ErrorResponses(...UPLOAD_ERRORS),
   );
+
+export const OverridingDocs = (): MethodDecorator =>
+  applyDecorators(
+    shared('PATCH or DELETE, for whom these methods do not get through', 'As the method that the field names.'),
+    version,
+    header('X-HTTP-Method-Override', '`PATCH` or `DELETE`', true),
+    header('Upload-Offset', 'As with PATCH'),
+    checksum,
+    bytes,
+    answered(204, 'Done', 'Upload-Offset', 'Upload-Expires', 'ETag'),
+    ErrorResponses(...COMMIT_ERRORS, ...UPLOAD_ERRORS, ...PART_ERRORS, 'UNSUPPORTED_MEDIA_TYPE', 'METHOD_NOT_ALLOWED'),
+  );

@@ -29,7 +29,7 @@ import {
   TUS_VERSION,
   UPLOADS,
 } from './tus-headers';
-import { DeleteUploadDocs, HeadUploadDocs, OptionsDocs, PatchUploadDocs, PostUploadDocs } from './upload-docs';
+import { DeleteUploadDocs, HeadUploadDocs, OptionsDocs, OverridingDocs, PatchUploadDocs, PostUploadDocs } from './upload-docs';
 import { uploadPath, uploadTerms } from './upload-terms';
 
 /** `/v1/uploads`: tus 1.0.0 (https://tus.io/protocols/resumable-upload), spoken over the use cases of uploads. */
@@ -104,6 +104,18 @@ export class UploadsController {
     this.enter(request);
     await this.uploads.terminate(callerOf(request), idOf(request));
     sendEmpty(reply, 204);
+  }
+
+  /** The protocol has this for clients and proxies that know no PATCH or DELETE, as `overridePatchMethod` of tus-js-client. */
+  @Post('v1/uploads/:id')
+  @OverridingDocs()
+  async overridden(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const method = field(request.headers, 'x-http-method-override');
+    if (method === 'PATCH') return this.patch(request, reply);
+    if (method === 'DELETE') return this.terminate(request, reply);
+    this.enter(request);
+    const message = 'An upload that has begun takes POST only with X-HTTP-Method-Override: PATCH, or DELETE.';
+    throw new CallfsError('METHOD_NOT_ALLOWED', message, { details: { allow: 'DELETE, HEAD, OPTIONS, PATCH' } });
   }
 
   /** Every answer says the version, and none is given to another one. */
