@@ -31,7 +31,7 @@ it('callfs audit tells the latest last, filtered, as lines or JSON, and follows'
   following.kill('SIGINT');
   await following.exit;
   expect(following.stdout.match(/put  \/a\/three/g)).toHaveLength(1);
-  expect(await runCli(['audit', '--since', 'soon'], options())).toMatchObject({ code: 1, stdout: '' });
+  expect(await runCli(['audit', '--since', 'soon'], options())).toMatchObject({ code: 2, stdout: '' });
 });
 
 it.each([-3_600_000, 3_600_000])(

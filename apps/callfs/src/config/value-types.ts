@@ -87,6 +87,14 @@ export function parseSpan(input: string): number | undefined {
   return ms <= Number.MAX_SAFE_INTEGER ? Math.round(ms) : undefined;
 }
 
+/** Milliseconds since 1970 of an RFC 3339 time, or of so long before `nowMs` as a span such as `1h` says; undefined for what is neither. */
+export function parseMoment(input: string, nowMs: number): number | undefined {
+  const span = parseSpan(input);
+  if (span !== undefined) return nowMs - span;
+  const ms = Date.parse(/^\d{4}-\d\d-\d\dT/.test(input) ? input : '');
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 /** Milliseconds. */
 export function duration({ minMs }: { minMs: number }): ValueType<number> {
   const least = minMs === 0 ? '' : `, at least ${minMs} ms`;

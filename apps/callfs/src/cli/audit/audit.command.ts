@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
 import { Command, CommandRunner, Help, Option } from 'nest-commander';
+import { parseMoment } from '../../config/value-types';
 import type { AuditView } from '../../http/audit/audit-view';
 import { AdminClient } from '../admin-client';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
@@ -40,6 +41,8 @@ export class AuditCommand extends CommandRunner {
 
   @Option({ flags: '--since <when>', description: 'not before this: a duration (1h ago) or an RFC 3339 time' })
   since(when: string): string {
+    if (parseMoment(when, Date.now()) === undefined)
+      throw new InvalidArgumentError('Expected a duration such as 1h, or a time such as 2026-11-01T00:00:00Z.');
     return when;
   }
 

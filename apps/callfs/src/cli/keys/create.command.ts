@@ -1,4 +1,6 @@
+import { InvalidArgumentError } from 'commander';
 import { CommandRunner, Help, Option, SubCommand } from 'nest-commander';
+import { parseSpan } from '../../config/value-types';
 import type { KeyView } from '../../http/access/key-view';
 import { AdminClient } from '../admin-client';
 import { CONFIG_OPTION, type ConfigOption } from '../config-option';
@@ -41,6 +43,7 @@ export class KeysCreateCommand extends CommandRunner {
 
   @Option({ flags: '--expires <duration>', description: 'how long it is good: 12h, 30d (default: it does not expire)' })
   expires(duration: string): string {
+    if (!parseSpan(duration)) throw new InvalidArgumentError('Expected a duration such as 12h or 30d.');
     return duration;
   }
 

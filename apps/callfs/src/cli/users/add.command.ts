@@ -41,6 +41,7 @@ export class UsersAddCommand extends CommandRunner {
 
   @Option({ flags: '--umask <octal>', description: 'permission bits that new files do not get (default: 0022)' })
   umask(octal: string): string {
+    if (!/^0?[0-7]{3}$/.test(octal)) throw new InvalidArgumentError('Expected octal digits such as 0022.');
     return octal;
   }
 

@@ -1,5 +1,5 @@
 import { CallfsError, VirtualPath } from '@callfs/core';
-import { parseSpan } from '../../config/value-types';
+import { parseMoment } from '../../config/value-types';
 import type { AuditFilter, AuditPosition, StoredEntry } from '../../use-cases/audit/audit-rows';
 import { choice } from '../files/query-values';
 import type { Query } from '../request-target';
@@ -39,9 +39,8 @@ export function auditPositionOf(query: Query): AuditPosition | undefined {
 function timeOf(query: Query, name: string, nowMs: number): number | undefined {
   const text = named(query, name);
   if (text === undefined) return undefined;
-  const span = parseSpan(text);
-  const ms = span === undefined ? Date.parse(/^\d{4}-\d\d-\d\dT/.test(text) ? text : '') : nowMs - span;
-  if (Number.isNaN(ms))
+  const ms = parseMoment(text, nowMs);
+  if (ms === undefined)
     throw new CallfsError('INVALID_REQUEST', `The parameter "${name}" is neither a duration such as 1h nor an RFC 3339 time.`);
   return ms;
 }
