@@ -247,7 +247,10 @@ describe.runIf(isRoot)('S3 a disk that is full or read-only', () => {
 
     for (let i = 0; i < 5; i++)
       expect((await root.put(`/big${i}`, patternBytes(3, 6_000_000))).outcome).toBe('507 INSUFFICIENT_STORAGE');
+    const said = server.output.length;
     expect((await root.put('/kept', patternBytes(4, 6_000_000))).outcome).toBe('507 INSUFFICIENT_STORAGE');
+    await server.waitFor(/"cause":"ENOSPC: [^"]*"/, said);
+    expect(server.output.slice(said)).not.toContain('"stack"');
 
     expect(await storedFiles(join(disk, 'data'))).toEqual(before);
     await settlesWithin(60_000)(descriptors, open);

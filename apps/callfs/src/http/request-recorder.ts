@@ -75,6 +75,12 @@ export class RequestRecorder implements ExchangeObserver {
     const error = asCallfsError(failure);
     if (ERROR_TABLE[error.code].status < 500) return;
     this.metrics.failed(error.code);
+    // A full disk, or too many keys, is for somebody to mend, and not where in the program it was found out.
+    if (error.code === 'INSUFFICIENT_STORAGE') {
+      const cause = error.cause instanceof Error ? error.cause.message : undefined;
+      this.logger.warn({ code: error.code, cause, request_id: requestId }, error.message);
+      return;
+    }
     this.logger.error({ err: error.code === 'INTERNAL_ERROR' ? failure : error, request_id: requestId }, error.message);
   }
 }
