@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { parseEpochSeconds } from '@callfs/core';
 import { extract, type Entry, type Headers } from 'tar-stream';
 import { steady } from '../steady';
 import type { TreeEntry, TreeReport, TreeSource } from './tree-entry';
+import { withoutSparseMaps } from './without-sparse-maps';
 
 const TYPES: Readonly<Partial<Record<NonNullable<Headers['type']>, TreeEntry['type']>>> = {
   file: 'file',
@@ -24,11 +25,13 @@ export class TarSource implements TreeSource {
   constructor(readonly name: string) {}
 
   async *entries(report: TreeReport): AsyncGenerator<TreeEntry> {
-    const archive = extract();
+    // Before POSIX, headers did not name their format; their checksums count all the same.
+    const archive = extract({ allowUnknownFormat: true });
     const input: Readable = this.name === '-' ? process.stdin : createReadStream(this.name);
     const plain = this.name.endsWith('gz') ? input.pipe(createGunzip()) : input;
-    for (const stream of new Set([input, plain])) stream.once('error', (error) => archive.destroy(error));
-    plain.pipe(archive);
+    const known = Readable.from(withoutSparseMaps(plain), { objectMode: false });
+    for (const stream of new Set([input, plain, known])) stream.once('error', (error) => archive.destroy(error));
+    known.pipe(archive);
     for await (const found of archive) {
       const { header } = found;
       const names = namesOf(header.name);
