@@ -1,10 +1,12 @@
+import { writeSync } from 'node:fs';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import type { CallfsConfig } from '../config/config';
+import { Metrics } from '../metrics/catalogue';
+import { LogOutput } from './log-output';
 
-/** Lines are written in batches of this size, or after so long; whatever remains is written when the process ends. */
-const BATCH_BYTES = 8 * 1024;
-const FLUSH_EVERY_MS = 200;
+/** Lines are written in batches of this size, or after a moment; whatever remains is written when the process ends. */
+const BATCH = 8 * 1024;
 
 /** The program's log: one logger and the stream below it, which the access log writes its finished lines to. */
 export interface Log {
@@ -12,17 +14,13 @@ export interface Log {
   readonly stream: DestinationStream;
   /** Whether lines of level `info` are wanted. */
   readonly tellsInfo: boolean;
-  /** Writes out what is still held; at the end of the process. */
-  flush(): void;
 }
 
-/**
- * Makes the log. `destination` replaces standard output (tests). JSON lines are batched; pino's own exit hook writes
- * the rest when the process ends or dies of an exception.
- */
+/** Makes the log, on standard output unless there is a `destination` (tests). */
 export function createLog(settings: CallfsConfig['log'], destination?: DestinationStream): Log {
-  const output = destination ?? batchedOutput();
-  const stream = settings.format === 'console' ? consoleStream(destination) : output;
+  const isConsole = settings.format === 'console';
+  const output = destination ?? standardOutput(isConsole ? 1 : BATCH, (message) => logger.warn(message));
+  const stream = isConsole ? consoleStream(output, destination === undefined && process.stdout.isTTY) : output;
   const logger = pino(
     {
       level: settings.level,
@@ -33,20 +31,31 @@ export function createLog(settings: CallfsConfig['log'], destination?: Destinati
     },
     stream,
   );
-  return {
-    logger,
-    stream,
-    tellsInfo: logger.isLevelEnabled('info'),
-    flush: () => (output as Partial<BatchedOutput>).flushSync?.(),
-  };
+  return { logger, stream, tellsInfo: logger.isLevelEnabled('info') };
 }
 
-type BatchedOutput = ReturnType<typeof pino.destination>;
+/** `warn` has its place in the log itself, once that can be written again. */
+function standardOutput(batch: number, warn: (message: string) => void): LogOutput {
+  const { errors, logLinesLost } = new Metrics();
+  return new LogOutput(1, batch, {
+    failed: (code) => {
+      errors.inc({ component: 'log', error_type: code });
+      sayBesides(
+        `callfs: the log cannot be written (${code}); the server goes on without it. Check where its standard output goes.`,
+      );
+    },
+    lost: (lines) => logLinesLost.inc(lines),
+    recovered: (code, lines) => warn(`The log could not be written for a while (${code}); ${lines} of its lines are lost.`),
+  });
+}
 
-function batchedOutput(): BatchedOutput {
-  const output = pino.destination({ dest: 1, sync: false, minLength: BATCH_BYTES });
-  setInterval(() => output.flush(), FLUSH_EVERY_MS).unref();
-  return output;
+/** On standard error, which may be on the same disk. */
+function sayBesides(line: string): void {
+  try {
+    writeSync(2, `${line}\n`);
+  } catch {
+    // The metrics tell.
+  }
 }
 
 /** Nobody logs these on purpose; an error of a driver may carry them along. */
@@ -56,11 +65,11 @@ const SECRET_FIELDS = ['authorization', 'password', 'secret', 'token', 'key', 'd
   `err.*.${name}`,
 ]);
 
-function consoleStream(destination: DestinationStream | undefined): DestinationStream {
-  return PinoPretty({
-    destination: destination ?? 1,
-    sync: true,
-    colorize: destination === undefined && process.stdout.isTTY,
-    translateTime: 'SYS:HH:MM:ss.l',
-  });
+function consoleStream(output: DestinationStream, colorize: boolean): DestinationStream {
+  const pretty = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' });
+  return {
+    write: (lines) => {
+      for (const line of lines.split('\n')) if (line !== '') output.write(String(pretty(line)));
+    },
+  };
 }

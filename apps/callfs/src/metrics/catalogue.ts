@@ -69,6 +69,10 @@ export class Metrics {
   ]);
   readonly linksExpired = counter('callfs_single_use_links_expired_total', 'Download links forgotten after they expired.');
   readonly errors = counter('callfs_errors_total', "Errors that are not the client's fault.", ['component', 'error_type']);
+  readonly logLinesLost = counter(
+    'callfs_log_lines_lost_total',
+    'Lines that are not in the log, since it could not be written or was read too slowly.',
+  );
   readonly cacheOperations = counter('callfs_cache_operations_total', 'Look-ups and changes of the metadata cache.', [
     'operation',
   ]);

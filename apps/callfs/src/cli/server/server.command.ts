@@ -22,6 +22,8 @@ interface ServerOptions extends ConfigOption {
 export class ServerCommand extends CommandRunner {
   async run(_arguments: string[], options: ServerOptions): Promise<void> {
     collectEarly();
+    // They may be files on a full disk, or pipes that nobody reads any more: no reason to end.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
     const loaded = loadConfig({ file: options.config, cwd: process.cwd(), env: process.env });
     for (const warning of loaded.warnings) say(`warning: ${describeProblem(warning)}`);
     const stop = new StopSignals(() => process.exit(EXIT.failed));
