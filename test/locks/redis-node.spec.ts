@@ -113,6 +113,24 @@ describe('a node whose locks are in Redis', () => {
     expect(await redis.client().keys('callfs:lock:*')).toEqual([]);
     expect(await redis.client().keys('callfs:locks:queue:*')).toEqual([]);
   });
+
+  it('N5 also after a silence that is longer than a lease: Redis grants what waited for it as if it had come now', async () => {
+    const leaseMs = 4_000;
+    const impatient = await startNode('node-i', { CALLFS_DLM_ACQUIRE_TIMEOUT: '1s' }, `${leaseMs}ms`);
+    const put = () => impatient.client().put('/granted', 'content');
+    await must(put());
+    redis.signal('SIGSTOP');
+    const silentUntilMs = performance.now() + leaseMs + 2_500;
+    try {
+      do expect((await put()).outcome).toBe('503 LOCKS_UNAVAILABLE');
+      while (performance.now() < silentUntilMs);
+    } finally {
+      redis.signal('SIGCONT');
+    }
+    let answer = await put();
+    while (answer.status === 503) answer = await put();
+    expect(answer.outcome).toBe('200');
+  });
 });
 
 describe('L6 kill -9 of a holder', () => {

@@ -36,8 +36,6 @@ type Outcome = 'cleared' | 'gone' | 'changed';
 interface End {
   readonly claim: Claim;
   readonly leaving: boolean;
-  /** By then its lease has ended by itself. */
-  readonly untilMs: number;
 }
 
 /**
@@ -55,7 +53,10 @@ export class RedisLeaseStore extends LeaseStore {
   private failovers: FailoverWatch | undefined;
   private readonly channel = `callfs:locks:wake:${randomUUID()}`;
   private readonly wakeUps = new WakeUps();
-  /** Told when Redis is back: it may have granted what was asked for before it went silent, and others would wait for that. */
+  /**
+   * Told when Redis is back, however long that took: what was asked for before it went silent it grants when it reads it, for
+   * a whole lease, and others would wait for that.
+   */
   private readonly untold = new Map<string, End>();
   private clearedListener: (id: string) => void = () => undefined;
 
@@ -201,7 +202,7 @@ export class RedisLeaseStore extends LeaseStore {
   }
 
   private end(claim: Claim, leaving: boolean): Promise<boolean> {
-    return this.tell({ claim, leaving, untilMs: performance.now() + this.ttlMs });
+    return this.tell({ claim, leaving });
   }
 
   private async tell(end: End): Promise<boolean> {
@@ -222,7 +223,7 @@ export class RedisLeaseStore extends LeaseStore {
     const ends = [...this.untold.values()];
     this.untold.clear();
     // What fails is kept for the next time.
-    for (const end of ends) if (performance.now() < end.untilMs) await this.tell(end).catch(() => undefined);
+    for (const end of ends) await this.tell(end).catch(() => undefined);
   }
 
   /** Calls `work` for each group of keys with those items that have names in it, not too many at once. */
