@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Client } from '../support/client';
 import { must } from '../support/fixture';
+import { SmallDisk } from '../support/small-disk';
 import { settlesWithin } from '../support/observed';
 import { Random, sha256 } from '../support/random';
 import { rawRequest } from '../support/raw';
@@ -117,4 +119,32 @@ it('D1 64 uploads that fall silent after 9 MiB: others are answered, in bounded 
     expect(sha256((await must(node.client().get('/large'))).body)).toBe(sha256(content));
     expect((await node.client().get('/stalled-0')).status).toBe(404);
   });
+});
+
+it('a disk that takes no parts of slow uploads is told of in the log and the metrics, and the uploads go on', async () => {
+  const disk = SmallDisk.mount(4 * MIB);
+  try {
+    const backend = { ...bucket.configuration()['backend'], localfs_root_path: join(disk.path, 'data') };
+    await withServer({ config: { backend } }, async (node) => {
+      const content = new Random(7).bytes(9 * MIB);
+      const headers = { Authorization: `Bearer ${ROOT_KEY}`, 'Content-Length': content.length };
+      const sockets = Array.from({ length: 10 }, (_, index) => {
+        const socket = connect(node.port, node.host).on('error', () => undefined);
+        socket.write(rawRequest('PUT', `/v1/files/slow-${index}`, headers));
+        socket.write(content.subarray(0, 64 * 1024));
+        return socket;
+      });
+      await node.waitFor(
+        /"level":"warn".*The disk of \S+spool takes no parts of uploads to S3 \(it is nearly full\): slow uploads wait/,
+      );
+      const { text } = await node.client().request('GET', '/metrics');
+      expect(text).toMatch(/^callfs_errors_total\{component="spool",error_type="reserve"\} [12]$/m);
+      const answers = sockets.map((socket) => once(socket, 'data') as Promise<[Buffer]>);
+      for (const socket of sockets) socket.write(content.subarray(64 * 1024));
+      for (const answer of answers) expect((await answer)[0].toString('latin1')).toMatch(/^HTTP\/1\.1 201 /);
+      for (const socket of sockets) socket.destroy();
+    });
+  } finally {
+    disk.unmount();
+  }
 });

@@ -51,7 +51,7 @@ export class AppModule {
         CallfsConfigModule.register(config),
         HttpShellModule.forRoot(config),
         MetadataModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics, LOG], useFactory: openMetadata }),
-        StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics, Peers], useFactory: openStorage }),
+        StorageModule.registerAsync({ inject: [CALLFS_CONFIG, Metrics, Peers, LOG], useFactory: openStorage }),
         LockingModule.registerAsync({
           leases: { inject: [CALLFS_CONFIG], useFactory: leaseStoreOptions },
           inject: [CALLFS_CONFIG, MetadataStore, Metrics, BootId, NodeSightings],

@@ -16,5 +16,6 @@ export { openLocalfs, type LocalfsOptions, type LocalfsProvider } from './localf
 export { RootClaim } from './localfs/root-claim';
 export { openS3 } from './s3/open-s3';
 export type { S3Options } from './s3/s3-options';
+export type { SpoolEvents } from './s3/spool';
 export type { PeerAnswer, PeerLink, PeerRequest } from './peer/peer-link';
 export { PEER_BLOBS, PeerProvider, wrongAnswer } from './peer/peer-provider';

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newStorageKey, type StorageKey } from '@callfs/core';
 import { openS3, type S3Options, type StorageProvider } from '@callfs/storage';
@@ -215,11 +215,14 @@ describe('S3 a disk that takes no part: the upload waits for memory', () => {
   const SIZE = 12 * MIB;
   const content = pattern(SIZE, 8);
   let path: string;
+  let told: string[];
 
   beforeEach(async () => {
     disk = SmallDisk.mount(32 * MIB);
     path = join(disk.path, 'spool');
-    await openWithoutMemory({ spoolPath: path });
+    told = [];
+    const spoolEvents = { refused: (why: string) => told.push(why), usable: () => told.push('usable') };
+    await openWithoutMemory({ spoolPath: path, spoolEvents });
   });
 
   const fillDisk = (): void => {
@@ -243,11 +246,13 @@ describe('S3 a disk that takes no part: the upload waits for memory', () => {
   it('full', async () => {
     fillDisk();
     await expectWaits(64 * KIB);
+    expect(told).toEqual(['reserve']);
   });
 
   it('read-only', async () => {
     disk?.makeReadOnly();
     await expectWaits(64 * KIB);
+    expect(told).toEqual(['EROFS']);
   });
 
   it('with less room than it leaves to others', async () => {
@@ -258,6 +263,13 @@ describe('S3 a disk that takes no part: the upload waits for memory', () => {
 
   it('full in the middle of a part', async () => {
     await expectWaits(SIZE / 2, fillDisk);
+    expect(told[0]).toBe('ENOSPC');
+
+    rmSync(join(path, '..', 'filler'));
+    stop = new AbortController();
+    await stall(LEAST / PART, 64 * KIB);
+    await expectStored(await store(content), content);
+    expect(told.at(-1)).toBe('usable');
   });
 });
 

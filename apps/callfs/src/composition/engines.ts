@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openPostgresStore, openSqliteStore, type MetadataStore, type QueryObserver } from '@callfs/metadata';
-import { openLocalfs, openS3, StorageProviders, type StorageProvider } from '@callfs/storage';
+import { openLocalfs, openS3, StorageProviders, type SpoolEvents, type StorageProvider } from '@callfs/storage';
 import type { Peers } from '../cluster/peers';
 import type { CallfsConfig } from '../config/config';
 import type { Log } from '../logging/log';
@@ -37,7 +37,7 @@ export function openMetadata(
 }
 
 /** Opens the storage backends that the configuration names, their calls counted. What was opened before one fails is closed. */
-export async function openStorage(config: CallfsConfig, metrics: Metrics, peers?: Peers): Promise<StorageProviders> {
+export async function openStorage(config: CallfsConfig, metrics: Metrics, peers?: Peers, log?: Log): Promise<StorageProviders> {
   const { backend, storage, server, instanceDiscovery } = config;
   const { localfsRootPath: rootPath, s3, defaultBackend } = backend;
   const { fileOpTimeoutMs } = server;
@@ -46,7 +46,8 @@ export async function openStorage(config: CallfsConfig, metrics: Metrics, peers?
   const opened: StorageProvider[] = [localfs];
   try {
     // Below the root that was claimed for this process.
-    if (s3) opened.push(await openS3({ ...s3, fileOpTimeoutMs, spoolPath: join(rootPath, 'spool') }));
+    const spoolPath = join(rootPath, 'spool');
+    if (s3) opened.push(await openS3({ ...s3, fileOpTimeoutMs, spoolPath, spoolEvents: spoolTold(spoolPath, metrics, log) }));
     return new StorageProviders(
       opened.map((provider) => new MeasuredStorage(provider, metrics)),
       defaultBackend,
@@ -57,4 +58,23 @@ export async function openStorage(config: CallfsConfig, metrics: Metrics, peers?
     await localfs.close();
     throw error;
   }
+}
+
+/** Each refusal is counted, the first after it worked is logged, and that it works again. */
+function spoolTold(path: string, { errors }: Metrics, log?: Log): SpoolEvents {
+  let isTold = false;
+  return {
+    refused: (why) => {
+      errors.inc({ component: 'spool', error_type: why });
+      if (!isTold)
+        log?.logger.warn(
+          `The disk of ${path} takes no parts of uploads to S3 (${why === 'reserve' ? 'it is nearly full' : why}): slow uploads wait for memory and hold each other up. Free some space there, or check the disk.`,
+        );
+      isTold = true;
+    },
+    usable: () => {
+      isTold = false;
+      log?.logger.info(`The disk of ${path} takes parts of uploads to S3 again.`);
+    },
+  };
 }

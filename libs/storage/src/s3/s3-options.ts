@@ -1,3 +1,5 @@
+import type { SpoolEvents } from './spool';
+
 export interface S3Options {
   readonly bucketName: string;
   readonly region: string;
@@ -16,6 +18,8 @@ export interface S3Options {
   readonly fileOpTimeoutMs: number;
   /** A directory of this process alone, made when it is missing: for parts of uploads that have no place in memory. */
   readonly spoolPath: string;
+  /** Told when that directory takes nothing: slow uploads beyond what memory there is wait for each other then. */
+  readonly spoolEvents?: SpoolEvents;
   /** Memory for parts on their way, of all uploads together. */
   readonly uploadBufferBytes?: number;
 }

@@ -49,7 +49,7 @@ export class S3Provider extends StorageProvider {
     this.places = {
       memory: new ByteBudget(Math.max(MAX_PART_BYTES, uploadBufferBytes - MAX_PART_BYTES)),
       sending: new ByteBudget(MAX_PART_BYTES),
-      spool: new Spool(options.spoolPath, timeoutMs),
+      spool: new Spool(options.spoolPath, timeoutMs, options.spoolEvents),
     };
     this.reading = { requests: this.requests, pool: new BufferPool(), timeoutMs };
   }

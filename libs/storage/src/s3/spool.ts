@@ -9,6 +9,14 @@ const { O_CREAT, O_EXCL, O_RDWR } = fs.constants;
 /** What the files leave free of a disk, which others need too: a tenth of it, of a large one this much. */
 const MAX_RESERVE_BYTES = 1024 * 1024 * 1024;
 
+/** Who is told how the spool fares. What it takes nothing of waits for memory, which nobody else would notice. */
+export interface SpoolEvents {
+  /** It took nothing, or not all. `why` is the system's code, `reserve` when the disk has too little room to spare. */
+  refused(why: string): void;
+  /** It took something, after it had refused. */
+  usable(): void;
+}
+
 /** A file that only its descriptor leads to. */
 export interface SpoolFile {
   write(bytes: Uint8Array, position: number): Promise<void>;
@@ -25,11 +33,13 @@ export interface SpoolFile {
 export class Spool {
   /** To files that are open, and not written yet. */
   private promised = 0;
+  private isRefusing = false;
 
   constructor(
     /** Of this process alone. */
     private readonly directory: string,
     private readonly timeoutMs: number,
+    private readonly events?: SpoolEvents,
   ) {}
 
   /** Makes the directory, and empties it of a file whose process died before the name was gone. The message is for the operator. */
@@ -47,34 +57,49 @@ export class Spool {
   /** For so many bytes. Nothing when the disk has no room to spare, or makes no file for any other reason. */
   async open(bytes: number): Promise<SpoolFile | undefined> {
     this.promised += bytes;
-    const file = (await this.hasRoom()) ? await this.create() : undefined;
-    if (file) return new NamelessFile(file, bytes, (written) => (this.promised -= written));
-    this.promised -= bytes;
-    return undefined;
-  }
-
-  private async hasRoom(): Promise<boolean> {
     try {
-      const disk = await operate<fs.StatsFs>('look at a disk', this.timeoutMs, (done) => fs.statfs(this.directory, done));
-      const reserve = Math.min(disk.blocks * disk.bsize * 0.1, MAX_RESERVE_BYTES);
-      return disk.bavail * disk.bsize - this.promised >= reserve;
-    } catch {
-      return false;
-    }
-  }
-
-  private async create(): Promise<OpenFile | undefined> {
-    const path = join(this.directory, randomBytes(16).toString('hex'));
-    let file: OpenFile | undefined;
-    try {
-      file = await OpenFile.open('make a file', path, O_RDWR | O_CREAT | O_EXCL, this.timeoutMs);
-      await operate<void>('unlink a file', this.timeoutMs, (done) => fs.unlink(path, done));
-      return file;
-    } catch {
+      await this.expectRoom();
+      return new NamelessFile(await this.create(), bytes, {
+        settle: (written) => (this.promised -= written),
+        wrote: () => this.tookSome(),
+        failed: (error) => this.refuse(error),
+      });
+    } catch (error) {
       // Whatever the reason (a full or read-only disk, too many descriptors): whoever asked can do without.
-      await file?.discard();
+      this.refuse(error);
+      this.promised -= bytes;
       return undefined;
     }
+  }
+
+  private async expectRoom(): Promise<void> {
+    const disk = await operate<fs.StatsFs>('look at a disk', this.timeoutMs, (done) => fs.statfs(this.directory, done));
+    const reserve = Math.min(disk.blocks * disk.bsize * 0.1, MAX_RESERVE_BYTES);
+    if (disk.bavail * disk.bsize - this.promised < reserve)
+      throw Object.assign(new Error('too little room'), { code: 'reserve' });
+  }
+
+  private async create(): Promise<OpenFile> {
+    const path = join(this.directory, randomBytes(16).toString('hex'));
+    const file = await OpenFile.open('make a file', path, O_RDWR | O_CREAT | O_EXCL, this.timeoutMs);
+    try {
+      await operate<void>('unlink a file', this.timeoutMs, (done) => fs.unlink(path, done));
+      return file;
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
+  }
+
+  private tookSome(): void {
+    if (this.isRefusing) this.events?.usable();
+    this.isRefusing = false;
+  }
+
+  private refuse(error: unknown): void {
+    this.isRefusing = true;
+    const cause = CallfsError.is(error) ? error.cause : error;
+    this.events?.refused(errnoOf(cause) ?? (cause instanceof Error ? cause.name : 'unknown'));
   }
 }
 
@@ -83,12 +108,22 @@ class NamelessFile implements SpoolFile {
     private readonly file: OpenFile,
     /** Bytes that are still to come. */
     private promised: number,
-    /** Is told of bytes that came, or never will. */
-    private readonly settle: (bytes: number) => void,
+    private readonly spool: {
+      /** Of bytes that came, or never will. */
+      settle(bytes: number): void;
+      wrote(): void;
+      failed(error: unknown): void;
+    },
   ) {}
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    await this.file.write(bytes, position);
+    try {
+      await this.file.write(bytes, position);
+    } catch (error) {
+      this.spool.failed(error);
+      throw error;
+    }
+    this.spool.wrote();
     this.settled(Math.min(bytes.length, this.promised));
   }
 
@@ -103,7 +138,7 @@ class NamelessFile implements SpoolFile {
 
   private settled(bytes: number): void {
     this.promised -= bytes;
-    this.settle(bytes);
+    this.spool.settle(bytes);
   }
 }
 
