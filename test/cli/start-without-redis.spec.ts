@@ -12,6 +12,8 @@ const options = {
 };
 beforeAll(async () => {
   for (const [name, each] of Object.entries(options)) servers[name] = await RedisServer.start(each);
+  servers['silent'] = await RedisServer.start();
+  servers['silent'].signal('SIGSTOP');
   servers['replica'] = await RedisServer.start({ config: [`replicaof 127.0.0.1 ${await claimPort()}`] });
 });
 afterAll(async () => {
@@ -44,6 +46,7 @@ it.each<[string, () => Promise<Record<string, string>> | Record<string, string>,
     1,
   ],
   ['is a replica', () => ({ ADDR: at('replica') }), 'dlm.redis_addr: Redis at * is a read-only replica. Name the primary.', 1],
+  ['is silent', () => ({ ADDR: at('silent') }), 'dlm.redis_addr: cannot connect to Redis at *: it does not answer', 4],
   [
     'is not there',
     async () => ({ ADDR: `127.0.0.1:${await claimPort()}` }),

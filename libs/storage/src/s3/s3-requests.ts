@@ -19,6 +19,7 @@ import {
   type S3ClientConfig,
   type ServerSideEncryption,
 } from '@aws-sdk/client-s3';
+import { giveUpOnSilence } from './patient-retries';
 import type { S3Options } from './s3-options';
 
 const ATTEMPTS = 3;
@@ -61,6 +62,7 @@ export class S3Requests {
     this.client = new S3Client(configuration(options, MAX_SOCKETS, { socketTimeout: timeoutMs }));
     const toTheHead = { requestTimeout: timeoutMs, throwOnRequestTimeout: true, socketTimeout: 0 };
     this.downloads = new S3Client(configuration(options, Infinity, toTheHead));
+    for (const client of [this.client, this.downloads]) giveUpOnSilence(client);
   }
 
   async put(object: string, body: Buffer, condition: { readonly IfNoneMatch?: '*' } = {}): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import { CallfsError, type StorageKey } from '@callfs/core';
 import { fileSizeOf } from '../blob-format';
@@ -13,6 +14,8 @@ const MIB = 1024 * 1024;
 const PART_BYTES = 8 * MIB;
 export const MAX_PART_BYTES = 64 * MIB;
 const MAX_PARTS = 10_000;
+/** A client that is to be told of a failure does not wait for longer until its traces are gone. */
+const TIDYING_MS = 2_000;
 /** Parts of one upload that are on their way at once. */
 const PARTS_IN_FLIGHT = 4;
 
@@ -149,6 +152,11 @@ export class ObjectWriter {
   private async discard(error: unknown): Promise<void> {
     await this.part?.release();
     this.failure.abort(error);
+    // Goes on without us where the server takes its time, which is mostly why there is something to discard.
+    await Promise.race([this.tidyUp(), delay(TIDYING_MS, undefined, { ref: false })]);
+  }
+
+  private async tidyUp(): Promise<void> {
     await Promise.all(this.inFlight);
     if (this.isInParts) await ignoreFailure(this.abortUploads());
     await ignoreFailure(this.requests.delete(this.object));

@@ -75,7 +75,7 @@ const REPLIES: readonly (readonly [RegExp, string, string, string])[] = [
 /** ioredis hides the socket's error behind these. */
 function silence(causes: readonly NativeCause[]): string | undefined {
   const given = causes.some(({ message }) =>
-    /max retries per request|Connection is closed|All sentinels are unreachable|Failed to refresh slots cache|writeable/i.test(
+    /max retries per request|Connection is closed|All sentinels are unreachable|Failed to refresh slots cache|writeable|socket timeout/i.test(
       message,
     ),
   );
