@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { once } from 'node:events';
 import { afterAll, expect, it } from 'vitest';
+import { selfSignedCertificate } from '../../apps/callfs/src/cli/tls/self-signed-certificate';
 import { reloadCertificate } from '../../apps/callfs/src/http/server';
 import { rawExchange, rawRequest } from '../support/raw';
 import { auth } from './support/shell';
@@ -77,6 +78,17 @@ it('takes up a renewed certificate, and keeps the old one when the new pair is b
   expect(await reloadCertificate(shell.app)).toBe(false);
   expect(await servedName()).toBe('second');
   expect(shell.lines().find(({ level }) => level === 'error')?.msg).toContain('could not be reloaded');
+});
+
+it('keeps the old one, too, while that is valid and the new one has expired', async () => {
+  const valid = await servedName();
+  const expired = selfSignedCertificate(['127.0.0.1'], 5, new Date(Date.now() - 40 * 24 * 3600 * 1000));
+  writeFileSync(certFile, expired.certificatePem);
+  writeFileSync(keyFile, expired.keyPem);
+  expect(await reloadCertificate(shell.app)).toBe(false);
+  expect(await servedName()).toBe(valid);
+  const told = shell.lines().filter(({ level }) => level === 'error');
+  expect(JSON.stringify(told.at(-1))).toMatch(/server\.cert_file: the certificate expired on .+; clients will refuse it/);
 });
 
 it('notices by itself that the files have changed', async () => {

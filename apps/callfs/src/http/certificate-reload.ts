@@ -2,8 +2,9 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
 import type { Logger } from 'pino';
 import type { Gauge } from 'prom-client';
+import { certificateWarning, loadCertificate, type CertificatePair as DatedPair } from '../config/startup/certificate';
 import { onCollect } from '../metrics/on-collect';
-import { expiryOf, readCertificate, type CertificatePair } from './tls';
+import { expiryOf, type CertificatePair } from './tls';
 
 /** Polled, not watched: certificates are often renewed by swapping a symbolic link, which watches do not see. */
 const POLL_MS = 5_000;
@@ -39,9 +40,10 @@ export class CertificateReload {
   /** New connections get the pair as it is in the files now; those that are open keep theirs. Resolves to whether it was taken. */
   async reload(): Promise<boolean> {
     try {
-      const pair = await readCertificate(this.files);
-      this.server.setSecureContext(pair);
-      this.expiresAtMs = expiryOf(pair).getTime();
+      const pair = loadCertificate(this.files);
+      this.expectNoWorse(pair);
+      this.server.setSecureContext({ cert: pair.cert, key: pair.key });
+      this.expiresAtMs = pair.expires.getTime();
       this.logger.info(
         { cert_file: this.files.certFile, expires: new Date(this.expiresAtMs).toISOString() },
         'TLS certificate reloaded',
@@ -54,5 +56,12 @@ export class CertificateReload {
       );
       return false;
     }
+  }
+
+  /** Of one that clients will refuse nothing is gained, as long as they take the old one. */
+  private expectNoWorse(pair: DatedPair): void {
+    const now = new Date();
+    const warning = certificateWarning(pair, now);
+    if (warning !== undefined && this.expiresAtMs > now.getTime()) throw new Error(`server.cert_file: ${warning}`);
   }
 }
