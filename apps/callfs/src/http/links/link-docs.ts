@@ -28,7 +28,7 @@ export const GenerateLinkDocs = (): MethodDecorator =>
           max_uses: { type: 'integer', minimum: 1, maximum: USES_MAX, default: 1 },
           filename: { ...text, description: 'The name to save it under' },
           password: text,
-          allow_cidrs: { type: 'array', items: { type: 'string', example: '10.0.0.0/8' } },
+          allow_cidrs: { type: 'array', minItems: 1, items: { type: 'string', example: '10.0.0.0/8' } },
         },
       },
     }),

@@ -24,6 +24,7 @@ const generate = z.strictObject({
   password: text(PASSWORD_MAX_CHARS).optional(),
   allow_cidrs: z
     .array(z.string().refine(isAddressRange, 'expected an IP address or a network such as 10.0.0.0/8'))
+    .min(1, 'an empty list allows nobody; leave it out to allow every address')
     .max(CIDRS_MAX)
     .optional(),
 });
