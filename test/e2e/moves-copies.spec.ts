@@ -235,6 +235,11 @@ describe('copies', () => {
     ['onto what exists: 409', () => root.copy(`${base}/file`, `${base}/dir/inner`), '409 FILE_ALREADY_EXISTS'],
     ['onto itself: 409', () => root.copy(`${base}/file`, `${base}/file`), '409 FILE_ALREADY_EXISTS'],
     ['of nothing: 404', () => root.copy(`${base}/nothing`, `${base}/x`), '404 FILE_NOT_FOUND'],
+    [
+      'with a body, whose bytes would be lost: 400',
+      () => root.post(`${base}/x`, 'bytes', { 'x-callfs-copy-source': `${base}/file` }),
+      '400 INVALID_REQUEST',
+    ],
     ['of a directory: 400', () => root.copy(`${base}/dir`, `${base}/x`), '400 IS_A_DIRECTORY'],
     ['of a tree into itself: 400', () => root.copy(`${base}/dir`, `${base}/dir/x`, tree), '400 INVALID_REQUEST'],
     ['of a tree onto what exists: 409', () => root.copy(`${base}/dir`, `${base}/empty`, tree), '409 FILE_ALREADY_EXISTS'],

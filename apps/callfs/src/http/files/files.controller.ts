@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Patch, Post, Put, Req, Res } from '@nestjs/common';
-import type { VirtualPath } from '@callfs/core';
+import { CallfsError, type VirtualPath } from '@callfs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AttributesService } from '../../use-cases/attributes.service';
 import type { Caller } from '../../use-cases/caller';
@@ -130,6 +130,7 @@ export class FilesController {
     const source = copySource(request.headers);
     const condition = writeCondition(request.headers);
     if (source) {
+      if (Exchange.of(request.raw).hasBody) throw copyWithBody();
       const query = queryOf(request);
       return this.copies.copy(caller, source, path, {
         recursive: flag(query, 'recursive'),
@@ -157,4 +158,10 @@ export class FilesController {
     reply.hijack();
     this.outcomes.send(Exchange.of(reply.raw), caller.identity, outcome);
   }
+}
+
+/** Its bytes would be lost, and the answer a success. */
+function copyWithBody(): CallfsError {
+  const message = 'A copy has no body: its content is that of X-CallFS-Copy-Source. Leave out the header, or the body.';
+  return new CallfsError('INVALID_REQUEST', message);
 }
