@@ -261,6 +261,27 @@ describe('copies', () => {
     expect((await alice.copy(`${base}/dir`, target, tree)).outcome).toBe('403 PERMISSION_DENIED');
     expect((await alice.get(target)).outcome).toBe('404 FILE_NOT_FOUND');
   });
+
+  it('over what the caller may not write: 403, in a directory that she may write to', async () => {
+    await must(root.patch(base, { mode: '0777' }));
+
+    const refused = await alice.copy(`${base}/dir/inner`, `${base}/file`, { query: '?overwrite=true' });
+
+    expect(refused.outcome).toBe('403 PERMISSION_DENIED');
+    expect((await root.get(`${base}/file`)).text).toBe('old');
+  });
+});
+
+describe('a directory gets another parent', () => {
+  it('only from who may write to it, for its ".." is rewritten; a new name alone asks less', async () => {
+    await must(root.patch(base, { mode: '0777' }));
+    const home = `/home/alice/taken-${base.slice(1)}`;
+
+    expect((await alice.move(`${base}/dir`, home)).outcome).toBe('403 PERMISSION_DENIED');
+    expect((await alice.move(`${base}/dir`, `${base}/named`)).status).toBe(200);
+    await must(root.patch(`${base}/named`, { mode: '0777' }));
+    expect((await alice.move(`${base}/named`, home)).status).toBe(200);
+  });
 });
 
 const tree = { query: '?recursive=true' };
