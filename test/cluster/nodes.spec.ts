@@ -3,7 +3,7 @@ import { runCli } from '../cli/run-cli';
 import { TestCluster } from '../support/cluster';
 import { must } from '../support/fixture';
 import { patternBytes } from '../support/random';
-import { ROOT_KEY } from '../support/server';
+import { prepareServer, ROOT_KEY } from '../support/server';
 
 /** Two nodes, one tree. */
 let cluster: TestCluster;
@@ -73,4 +73,39 @@ it('callfs nodes list tells them, and forget only one that is gone', async () =>
   expect(await list()).toEqual([`node-1 alive ${one}`]);
   await cluster.node(2).start();
   expect(await list()).toEqual([`node-1 alive ${one}`, `node-2 alive ${two}`]);
+});
+
+it('a node whose name another has taken says so, reads on and writes nothing; one whose entry is gone registers again', async () => {
+  const [one, two] = [cluster.node(1), cluster.node(2)];
+  const bytes = patternBytes(2, 100_000);
+  await must(one.client().put('/before', bytes));
+  const twin = await prepareServer({
+    dsn: cluster.postgres.dsn(cluster.database),
+    config: {
+      dlm: { type: 'redis', redis_addr: [cluster.redis.address] },
+      instance_discovery: { instance_id: 'node-2' },
+    },
+  });
+  try {
+    const said = two.output.length;
+    await twin.start();
+    await two.waitFor(/another node has registered as \\"node-2\\": this one accepts no writes any more/, said);
+    for (const body of [bytes, 'inline'])
+      expect((await two.client().put('/refused', body)).outcome).toBe('503 METADATA_UNAVAILABLE');
+    expect((await two.client().delete('/before')).outcome).toBe('503 METADATA_UNAVAILABLE');
+    expect((await must(two.client().get('/before'))).body.equals(bytes)).toBe(true);
+    await must(twin.client().put('/twin', bytes));
+    expect((await must(twin.client().get('/twin'))).body.equals(bytes)).toBe(true);
+    await must(twin.client().delete('/twin'));
+  } finally {
+    await twin.remove();
+  }
+  await two.restart();
+  await must(two.client().put('/after', bytes));
+
+  const said = one.output.length;
+  await cluster.query("DELETE FROM node WHERE instance_id = 'node-1'");
+  await one.waitFor(/this node has registered again/, said);
+  await must(one.client().put('/registered-again', bytes));
+  expect(await cluster.query("SELECT endpoint FROM node WHERE instance_id = 'node-1'")).toEqual([{ endpoint: one.url }]);
 });

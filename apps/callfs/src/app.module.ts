@@ -2,7 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { AuthModule, Authenticator } from '@callfs/auth';
 import { LockingModule } from '@callfs/locking';
 import { MetadataModule, MetadataStore } from '@callfs/metadata';
-import { StorageModule } from '@callfs/storage';
+import { StorageModule, StorageProviders } from '@callfs/storage';
 import { Peers } from './cluster/peers';
 import { readVersion } from './cli/version';
 import { KnownNodes } from './cluster/known-nodes';
@@ -33,6 +33,8 @@ import { SocketsHttpModule } from './http/sockets/sockets-http.module';
 import { UploadsHttpModule } from './http/uploads/uploads-http.module';
 import { KeyRing } from './use-cases/access/key-ring';
 import { ClusterNodes } from './use-cases/replication/cluster-nodes';
+import { nameFor } from './composition/measured-storage';
+import { OwnName } from './use-cases/own-name';
 import { PrincipalNames } from './use-cases/principal-names';
 import { FILE_OPERATION_OBSERVER, type FileOperationObserver } from './use-cases/observers';
 import { UPLOAD_EXPIRY_OBSERVER, type UploadExpiryObserver } from './use-cases/uploads/upload-expiry';
@@ -91,18 +93,25 @@ export class AppModule {
         },
         { provide: BootId, useFactory: () => new BootId() },
         {
+          provide: OwnName,
+          inject: [StorageProviders],
+          useFactory: (storage: StorageProviders) => nameFor(storage, config.instanceDiscovery.instanceId),
+        },
+        {
           provide: NodeRegistry,
-          inject: [CALLFS_CONFIG, MetadataStore, NodeSightings, BootId],
+          inject: [CALLFS_CONFIG, MetadataStore, NodeSightings, BootId, OwnName],
           useFactory: (
             { instanceDiscovery }: CallfsConfig,
             store: MetadataStore,
             sightings: NodeSightings,
             { value: bootId }: BootId,
+            name: OwnName,
           ) =>
             new NodeRegistry(
               store.tables,
               sightings,
               { instanceId: instanceDiscovery.instanceId, bootId, version: readVersion() },
+              name,
               store.name === 'sqlite',
             ),
         },
@@ -142,6 +151,7 @@ export class AppModule {
         OTHER_NODES,
         NodeSightings,
         NodeRegistry,
+        OwnName,
         ClusterNodes,
         BootId,
         KeyRing,

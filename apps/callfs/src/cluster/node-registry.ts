@@ -1,6 +1,7 @@
 import { Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { CallfsError } from '@callfs/core';
 import type { MetadataTables } from '@callfs/metadata';
+import type { OwnName } from '../use-cases/own-name';
 import { HEARTBEAT_MS, type NodeSightings, type NodeState, type SeenNode } from './node-sightings';
 
 /** This node, as the others get to know it. */
@@ -25,6 +26,9 @@ export interface Forgotten {
 const REGISTER = `INSERT INTO node (instance_id, boot_id, endpoint, version, started_ms, heartbeat_ms) VALUES (?, ?, ?, ?, ?, ?)
   ON CONFLICT (instance_id) DO UPDATE SET boot_id = excluded.boot_id, endpoint = excluded.endpoint, version = excluded.version,
   started_ms = excluded.started_ms, heartbeat_ms = excluded.heartbeat_ms`;
+const REGISTERED = 'SELECT boot_id FROM node WHERE instance_id = ?';
+/** Where there is no entry, or that of the run before this one: the registry has forgotten what it was told. */
+const REGISTER_AGAIN = `${REGISTER} WHERE node.boot_id = ? RETURNING boot_id`;
 const BEAT = 'UPDATE node SET heartbeat_ms = ? WHERE instance_id = ? AND boot_id = ? RETURNING boot_id';
 /** A copy on a node that was forgotten is none. */
 const ONLY_THERE = `SELECT count(*) AS count FROM replica r WHERE r.instance_id = ? AND NOT EXISTS
@@ -33,19 +37,24 @@ const ONLY_THERE = `SELECT count(*) AS count FROM replica r WHERE r.instance_id 
 
 /**
  * This node's place among those of the cluster, in the metadata that they share, and its heartbeat. A name belongs to
- * whoever registered under it last: a run that finds its name taken says so in its readiness and its log, since two nodes
- * with one name would look for blobs on each other's disk.
+ * whoever registered under it last: a run that finds its name taken says so in its readiness and its log, and writes nothing
+ * any more, since two nodes with one name would look for blobs on each other's disk. An entry that is gone (`callfs nodes forget` while the
+ * node stood still), or that of the run before (PostgreSQL went back to a copy of a moment ago), is made again.
  */
 export class NodeRegistry implements BeforeApplicationShutdown {
   private readonly logger = new Logger(NodeRegistry.name);
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> = Promise.resolve();
-  private isReplaced = false;
+  private endpoint = '';
+  private startedMs = 0;
+  /** The run that had this name before, if any. */
+  private predecessor = '';
 
   constructor(
     private readonly tables: MetadataTables,
     private readonly sightings: NodeSightings,
     readonly self: ThisNode,
+    private readonly name: OwnName,
     /** A node that shares its metadata with nobody needs no heartbeat. */
     readonly isAlone: boolean,
   ) {}
@@ -54,7 +63,9 @@ export class NodeRegistry implements BeforeApplicationShutdown {
   async register(endpoint: string): Promise<void> {
     const { instanceId, bootId, version } = this.self;
     const now = Date.now();
+    const [before] = await this.tables.read<{ boot_id: string }>('node', REGISTERED, instanceId);
     await this.tables.write('node', REGISTER, instanceId, bootId, endpoint, version, now, now);
+    [this.predecessor, this.endpoint, this.startedMs] = [before?.boot_id ?? '', endpoint, now];
     if (this.isAlone) return;
     clearInterval(this.timer);
     this.timer = setInterval(() => {
@@ -66,6 +77,7 @@ export class NodeRegistry implements BeforeApplicationShutdown {
   async registerAt(endpoint: string): Promise<void> {
     const { instanceId, bootId } = this.self;
     const sql = 'UPDATE node SET endpoint = ? WHERE instance_id = ? AND boot_id = ? AND endpoint <> ? RETURNING boot_id';
+    this.endpoint = endpoint;
     await this.tables.write('node', sql, endpoint, instanceId, bootId, endpoint);
   }
 
@@ -79,9 +91,7 @@ export class NodeRegistry implements BeforeApplicationShutdown {
 
   /** Rejects while another run goes by this node's name. */
   async check(): Promise<void> {
-    if (!this.isReplaced) return;
-    const message = `Another node has registered as "${this.self.instanceId}". Give each node an instance_discovery.instance_id of its own.`;
-    throw new CallfsError('METADATA_UNAVAILABLE', message);
+    this.name.refuseTaken();
   }
 
   /** All that ever registered and were not forgotten, by name. */
@@ -116,13 +126,23 @@ export class NodeRegistry implements BeforeApplicationShutdown {
     const { instanceId, bootId } = this.self;
     try {
       const rows = await this.tables.write<{ boot_id: string }>('node', BEAT, Date.now(), instanceId, bootId);
-      if (rows.length === 0 && !this.isReplaced)
-        this.logger.error(`another node has registered as "${instanceId}": give each a name of its own`);
-      this.isReplaced = rows.length === 0;
+      if (rows.length === 0 && !this.name.taken) await this.registerAgain();
       await this.sightings.look();
     } catch (error) {
       if (!CallfsError.is(error)) throw error;
       this.logger.warn({ err: error }, 'the heartbeat of this node could not be written; it is tried again');
     }
+  }
+
+  private async registerAgain(): Promise<void> {
+    const { instanceId, bootId, version } = this.self;
+    const values = [instanceId, bootId, this.endpoint, version, this.startedMs, Date.now(), this.predecessor];
+    const rows = await this.tables.write<{ boot_id: string }>('node', REGISTER_AGAIN, ...values);
+    if (rows.length > 0)
+      return void this.logger.warn(`the registry had no entry of "${instanceId}" any more; this node has registered again`);
+    this.name.takenByAnother();
+    this.logger.error(
+      `another node has registered as "${instanceId}": this one accepts no writes any more. Give each a name of its own and start this one again`,
+    );
   }
 }

@@ -5,16 +5,30 @@ import {
   type Capacity,
   type PlaceMarks,
   type ReadOptions,
+  type StorageProviders,
   type StoredObject,
   type WriteOptions,
 } from '@callfs/storage';
 import type { Metrics } from '../metrics/catalogue';
+import { OwnName } from '../use-cases/own-name';
 
-/** A backend whose calls are counted and timed; a read counts until its first byte could flow. */
+/** The name of this run, by which its backends go from now on. */
+export function nameFor(storage: StorageProviders, instanceId: string): OwnName {
+  const name = new OwnName(instanceId);
+  for (const provider of storage.all()) if (provider instanceof MeasuredStorage) provider.ownName = name;
+  return name;
+}
+
+/**
+ * A backend whose calls are counted and timed; a read counts until its first byte could flow. What is a node's own is written to
+ * only as long as the node goes by its name.
+ */
 export class MeasuredStorage extends StorageProvider {
   readonly name: string;
   readonly isShared: boolean;
   override readonly marks?: PlaceMarks;
+  /** Set once it is known which run this is. */
+  ownName?: OwnName;
   /** What comes out of memory asks no backend. */
   override readonly readNow?: StorageProvider['readNow'];
   override readonly settle?: (key: StorageKey) => Promise<void>;
@@ -36,7 +50,8 @@ export class MeasuredStorage extends StorageProvider {
     this.capacity = provider.capacity?.bind(provider);
   }
 
-  write(key: StorageKey, body: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<StoredObject> {
+  async write(key: StorageKey, body: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<StoredObject> {
+    if (!this.isShared) this.ownName?.refuseTaken();
     return this.measured('write', this.provider.write(key, body, options));
   }
 

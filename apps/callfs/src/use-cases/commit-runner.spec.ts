@@ -6,6 +6,7 @@ import { FencedCell } from '../../../../libs/locking/src/testing/fenced-cell';
 import { Gate } from '../../../../libs/locking/src/testing/gate';
 import { CommitRunner, type Change, type Plan } from './commit-runner';
 import { FaultPoints } from './fault-points';
+import { OwnName } from './own-name';
 
 const CALLER = { identity: { user: 'ann', uid: 1000, gid: 1000, groups: [], keyId: 'k' } as never, requestId: 'r' };
 
@@ -17,7 +18,7 @@ let locks: LockService;
 let runner: CommitRunner;
 beforeEach(() => {
   locks = new LockService(new LocalLeaseStore(), new FencedCell(), { instanceId: 'a', acquireTimeoutMs: 10_000 });
-  runner = new CommitRunner(locks, new FaultPoints(undefined), new Authenticator([]));
+  runner = new CommitRunner(locks, new FaultPoints(undefined), new Authenticator([]), new OwnName('a'));
 });
 afterEach(() => locks.close());
 

@@ -6,6 +6,7 @@ import { LockService, type HeldLock } from '@callfs/locking';
 import type { CommitGuard } from '@callfs/metadata';
 import type { Caller } from './caller';
 import { FaultPoints } from './fault-points';
+import { OwnName } from './own-name';
 
 /** What a change is going to do, judged on what was read: which paths it locks is part of that. */
 export interface Plan {
@@ -41,13 +42,15 @@ export class CommitRunner {
     private readonly locks: LockService,
     private readonly faults: FaultPoints,
     private readonly authenticator: Authenticator,
+    private readonly name: OwnName,
   ) {}
 
   /**
-   * `LOCK_TIMEOUT`, `STALE_LOCK`, `AUTHENTICATION_FAILED` when the caller's key is no longer one, and whatever `plan` and `commit` throw except `CONFLICT`. A plan made before (to
+   * `METADATA_UNAVAILABLE` when another node goes by this one's name, `LOCK_TIMEOUT`, `STALE_LOCK`, `AUTHENTICATION_FAILED` when the caller's key is no longer one, and whatever `plan` and `commit` throw except `CONFLICT`. A plan made before (to
    * refuse a request before its body is sent) may be handed in.
    */
   async run<P extends Plan, T>(caller: Caller, change: Change<P, T>, made?: P): Promise<T> {
+    this.name.refuseTaken();
     for (let attempt = 1; ; attempt++) {
       const before = attempt === 1 && made ? made : await change.plan();
       const { lockNames } = before;
@@ -80,6 +83,7 @@ export class CommitRunner {
     for (let attempt = attempts; ; attempt++) {
       if (!sameNames(plan.lockNames, lock.names)) return undefined;
       lock.throwIfLost();
+      this.name.refuseTaken();
       this.authenticator.revalidate(caller.identity);
       try {
         const result = await change.commit(plan, lock.guard);
