@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
+import { runCli } from '../cli/run-cli';
 import { must } from '../support/fixture';
 import { patternBytes, sha256 } from '../support/random';
 import { useServer } from '../support/use-server';
@@ -8,9 +11,9 @@ import { findings, summary } from './events';
 const server = useServer({ config: { storage: { orphan_grace: '1s', collect_grace: '0s' } } });
 const RENAMED = { CALLFS_INSTANCE_DISCOVERY_INSTANCE_ID: 'renamed' };
 const FSCK = '/v1/admin/fsck';
+const [settled, unsettled] = [patternBytes(1, 300_000), patternBytes(2, 300_000)];
 
 it('P1, P9: under another name a node says whose blobs it has, and neither its start nor its sweep or gc removes one; fsck --repair makes them its own', async () => {
-  const [settled, unsettled] = [patternBytes(1, 300_000), patternBytes(2, 300_000)];
   await must(server.client().put('/settled', settled));
   await server.restart({ CALLFS_DEBUG_PAUSE_AT: 'committed' });
   const said = server.output.length;
@@ -33,11 +36,46 @@ it('P1, P9: under another name a node says whose blobs it has, and neither its s
   expect(await findings(client, 'POST', FSCK)).toMatchObject(told('repaired'));
   expect(await findings(client, 'GET', `${FSCK}?verify_content=true`)).toEqual([]);
   expect((await storedFiles(server.dataDir)).blobs).toEqual(before.blobs);
+  await expectWhole('renamed');
+
+  // And back: what waits for collection under the first name is what the second has.
+  await server.stop();
+  const database = new Database(join(server.dir, 'metadata.sqlite'));
+  const waiting = database.prepare('SELECT * FROM collect').all() as Record<string, unknown>[];
+  expect(waiting).toHaveLength(2);
+  expect(await runCli(['gc', '--yes', '--offline', '--config', server.configFile], { cwd: server.dir })).toMatchObject({
+    code: 0,
+  });
+  expect((await storedFiles(server.dataDir)).blobs).toEqual(before.blobs);
+  const { backend, instance_id, key, not_before } = waiting[0]!;
+  database
+    .prepare('INSERT INTO collect (backend, instance_id, key, not_before) VALUES (?, ?, ?, ?)')
+    .run(backend, instance_id, key, not_before);
+  database.close();
+  await server.start();
+  await nothingWaits();
+  expect((await storedFiles(server.dataDir)).blobs).toEqual(before.blobs);
+  const back = { ...finding, instance_id: 'callfs-test', state: 'repaired' };
+  expect(await findings(server.client(), 'POST', FSCK)).toMatchObject([back, back]);
+  await server.restart(RENAMED);
+  await nothingWaits();
+  expect(await findings(server.client(), 'POST', FSCK)).toMatchObject(told('repaired'));
+  expect((await storedFiles(server.dataDir)).blobs).toEqual(before.blobs);
+  await expectWhole('renamed');
+});
+
+/** What waited for collection is collected, or kept. */
+async function nothingWaits(): Promise<void> {
+  const left = () => summary(server.client(), 'POST', '/v1/admin/gc');
+  await expect.poll(left, { timeout: 30_000 }).toMatchObject({ blobs: 0, waiting: 0 });
+}
+
+async function expectWhole(instance: string): Promise<void> {
   for (const [path, content] of [
     ['/settled', settled],
     ['/unsettled', unsettled],
   ] as const) {
-    const answer = await must(client.get(path));
-    expect([sha256(answer.body), answer.header('x-callfs-instance-id')]).toEqual([sha256(content), 'renamed']);
+    const answer = await must(server.client().get(path));
+    expect([sha256(answer.body), answer.header('x-callfs-instance-id')]).toEqual([sha256(content), instance]);
   }
-});
+}

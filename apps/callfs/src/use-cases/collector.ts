@@ -13,6 +13,8 @@ const INTERVAL_MS = 5_000;
 /** After a pass with more to come: others first. */
 const BREATH_MS = 5;
 
+const KEPT = 'a blob that waited for collection is kept: a file has it under the name of another node, which does not have it';
+
 /** What a pass has freed. */
 export interface Collected {
   /** Rows of removed trees. */
@@ -103,16 +105,46 @@ export class Collector implements OnApplicationBootstrap, BeforeApplicationShutd
     for (const backend of new Set(due.map((blob) => blob.backend)))
       if (this.providers.has(backend) && !(await this.ownership.mayCollect(this.providers.get(backend)))) return 0;
     const others = due.filter(({ key }) => !this.stuck.has(key));
+    const going = others.length > 0 ? others : due;
+    const held = await this.holdersOf(instanceId, going);
     const gone: Replica[] = [];
     try {
-      for (const blob of others.length > 0 ? others : due) {
-        await this.delete(blob);
+      for (const blob of going) {
+        if (await this.isStillNeeded(blob, held.get(blob.key))) this.logger.warn({ ...blob }, KEPT);
+        else await this.delete(blob);
         gone.push(blob);
       }
     } finally {
       if (gone.length > 0) await this.store.forget(gone);
     }
     return gone.length;
+  }
+
+  /** Who has blobs by these keys in use, of those on this node's disk. */
+  private async holdersOf(instanceId: string, blobs: readonly Replica[]): Promise<ReadonlyMap<StorageKey, Replica>> {
+    const holders = new Map<StorageKey, Replica>();
+    for (const backend of instanceId === '' ? [] : new Set(blobs.map((blob) => blob.backend))) {
+      const keys = blobs.filter((blob) => blob.backend === backend).map(({ key }) => key);
+      for (const held of await this.store.heldKeys(backend, keys)) holders.set(held.key, held);
+    }
+    return holders;
+  }
+
+  /**
+   * A key is never given twice. One that another node has in use may be that very blob: this node had another name meanwhile,
+   * under which the blobs on its disk were made its own. Unless that node has the blob on its disk, it stays on this one.
+   */
+  private async isStillNeeded({ instanceId }: Replica, holder: Replica | undefined): Promise<boolean> {
+    if (!holder) return false;
+    // Without a server no other node is asked.
+    if (holder.instanceId === instanceId || !this.providers.canReach(holder)) return true;
+    try {
+      await this.providers.at(holder).stat(holder.key);
+      return false;
+    } catch (error) {
+      if (CallfsError.is(error, 'FILE_NOT_FOUND', 'PEER_UNAVAILABLE', 'BACKEND_UNAVAILABLE')) return true;
+      throw error;
+    }
   }
 
   private async delete({ backend, key }: Replica): Promise<void> {

@@ -153,7 +153,7 @@ export class RelocationsService {
       const now = existing.inode.content;
       if (now?.id !== content.id) return undefined;
       let { replicas } = now;
-      let sure = compared;
+      let sure = isTaken ? staged : compared;
       if (staged && !blobAt(replicas, blob)) {
         isTaken = true;
         await this.copier.add(now, staged, guard);

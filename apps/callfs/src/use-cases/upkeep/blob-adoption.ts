@@ -26,6 +26,8 @@ export class BlobAdoption {
     if (!(await this.audit.isSound(content, replica))) return false;
     const { backend, instanceId } = replica;
     const place = content.backend === backend && content.instanceId === owner ? { place: { backend, instanceId } } : {};
+    // Under this name it may have been somebody's before, and given up with the name.
+    await this.store.forget([replica]);
     try {
       await this.store.changeReplicas(content.id, { drop: [theirs], add: [replica], ...place });
     } catch (error) {
