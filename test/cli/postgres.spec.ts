@@ -123,6 +123,14 @@ describe('callfs dump and load', () => {
     }
   });
 
+  it('leave a database as it is that no CallFS, or only an earlier one, has been started on', async () => {
+    const name = await postgres.createDatabase();
+    const { code, stdout, stderr } = await run('dump -', postgres.dsn(name));
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('metadata_store.dsn: the metadata is empty: no CallFS has been started on it.');
+    expect(await postgres.query(`SELECT to_regclass('inode') AS made`, name)).toEqual([{ made: null }]);
+  });
+
   it('end with 4 when the database cannot be reached, and with 1 when the file is no dump', async () => {
     expect(await run('dump -', postgres.dsn('x', '', 1))).toMatchObject({ code: 4, stdout: '' });
     await writeFile(join(directory.path, 'other.json'), '{"name":"package"}\n');

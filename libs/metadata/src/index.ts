@@ -39,6 +39,7 @@ export type { PostgresMetadataStore } from './postgres/postgres-metadata-store';
 export { dumpMetadata } from './dump/dump-metadata';
 export { loadMetadata } from './dump/load-metadata';
 export type { MetadataData } from './dump/metadata-data';
+export type { SchemaOptions } from './schema-age';
 export { openSqliteData, openSqliteStore, type SqliteStoreOptions } from './sqlite/open-sqlite-store';
 export type { SqliteMetadataStore } from './sqlite/sqlite-metadata-store';
 export { DatabaseClaim } from './sqlite/database-claim';

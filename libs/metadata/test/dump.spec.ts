@@ -10,6 +10,7 @@ import {
   openSqliteStore,
   type MetadataData,
   type MetadataStore,
+  type SchemaOptions,
 } from '@callfs/metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PostgresServer } from '../../../test/support/postgres';
@@ -29,7 +30,7 @@ import {
 /** A place for metadata, opened as a store or for a dump, never both. */
 interface Place {
   readonly store: () => Promise<MetadataStore>;
-  readonly data: () => Promise<MetadataData>;
+  readonly data: (options?: SchemaOptions) => Promise<MetadataData>;
 }
 
 const root = mkdtempSync(join(tmpdir(), 'callfs-dump-'));
@@ -47,12 +48,15 @@ afterAll(async () => {
 
 async function sqlite(): Promise<Place> {
   const path = join(root, `${++count}.db`);
-  return { store: () => openSqliteStore({ path, durability: 'relaxed' }), data: () => openSqliteData(path) };
+  return { store: () => openSqliteStore({ path, durability: 'relaxed' }), data: (options) => openSqliteData(path, options) };
 }
 
 async function postgres(): Promise<Place> {
   const dsn = server.dsn(await server.createDatabase());
-  return { store: () => openPostgresStore({ dsn, operationTimeoutMs: 30_000 }), data: () => openPostgresData(dsn, 30_000) };
+  return {
+    store: () => openPostgresStore({ dsn, operationTimeoutMs: 30_000 }),
+    data: (options) => openPostgresData(dsn, 30_000, options),
+  };
 }
 
 async function withStore<T>(at: Place, work: (store: MetadataStore) => Promise<T>): Promise<T> {
@@ -255,5 +259,30 @@ describe('a dump is refused, and nothing has changed,', () => {
       message: expect.stringContaining('not empty') as string,
     });
     await withStore(at, async (store) => expect(await read(store, 'mine')).toBe('text'));
+  });
+});
+
+describe.each([['SQLite', sqlite] as const, ['PostgreSQL', postgres] as const])('in %s', (_, make) => {
+  const names = async ({ dataSource }: MetadataData) =>
+    (await dataSource.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY timestamp')).map(({ name }) => name);
+
+  it('a schema of an earlier version stays as it is, for its nodes may be running', async () => {
+    const at = await make();
+    await expect(at.data({ keepsSchema: true })).rejects.toMatchObject({
+      code: 'METADATA_UNAVAILABLE',
+      message: expect.stringContaining('is empty: no CallFS has been started on it') as string,
+    });
+    await withStore(at, (store) => makeFile(store, ['f']));
+    const before = await withData(at, async (data) => {
+      const all = await names(data);
+      await data.dataSource.query(`DELETE FROM migrations WHERE name = '${all.at(-1)}'`);
+      return all;
+    });
+    // The second time shows that the first has left it so.
+    for (let time = 0; time < 2; time++)
+      await expect(at.data({ keepsSchema: true })).rejects.toMatchObject({
+        code: 'METADATA_UNAVAILABLE',
+        message: expect.stringContaining(`is of an older CallFS (it lacks "${before.at(-1)}")`) as string,
+      });
   });
 });

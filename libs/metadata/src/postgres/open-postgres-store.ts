@@ -7,6 +7,7 @@ import { ENTITIES } from '../entities';
 import { gracesOf, type Graces } from '../graces';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
+import { refuseUnknownSchema, type SchemaOptions } from '../schema-age';
 import { connectionsOf, firstThatWorks, SteadyClient, TYPES, type Connection } from './connection';
 import { takeMigrationTurn } from './migration-turn';
 import { LOCK_TIMED_OUT, stateOf } from './postgres-errors';
@@ -52,18 +53,18 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 /** The same tables without a store around them; other nodes may have them open. `METADATA_UNAVAILABLE`. */
-export function openPostgresData(dsn: string, connectTimeoutMs: number): Promise<MetadataData> {
-  return openData(dsn, { poolSize: 2, connectTimeoutMs });
+export function openPostgresData(dsn: string, connectTimeoutMs: number, options: SchemaOptions = {}): Promise<MetadataData> {
+  return openData(dsn, { poolSize: 2, connectTimeoutMs, ...options });
 }
 
 async function openData(
   dsn: string,
-  { tell = () => undefined, ...settings }: SessionSettings & Pick<PostgresStoreOptions, 'tell'>,
+  { tell = () => undefined, keepsSchema, ...settings }: SessionSettings & SchemaOptions & Pick<PostgresStoreOptions, 'tell'>,
 ): Promise<MetadataData> {
   let dataSource: DataSource | undefined;
   try {
     const connection = await firstThatWorks(connectionsOf(dsn), settings.connectTimeoutMs);
-    const isLazy = await migrate(connection, settings.connectTimeoutMs, tell);
+    const isLazy = await migrate(connection, settings.connectTimeoutMs, { keepsSchema }, tell);
     const synchronousCommit = settings.synchronousCommit ?? (isLazy ? 'on' : undefined);
     const opened = (dataSource = dataSourceOf(connection, { ...settings, synchronousCommit }));
     await opened.initialize();
@@ -137,7 +138,12 @@ function dataSourceOf(
  * The lock is a session's, so the migrations run while another connection holds it. Resolves to whether the server would
  * acknowledge commits that are not on its disk. What waits for a table keeps all others waiting who want it, so it does not for long.
  */
-async function migrate(connection: Connection, timeoutMs: number, tell: (message: string) => void): Promise<boolean> {
+async function migrate(
+  connection: Connection,
+  timeoutMs: number,
+  options: SchemaOptions,
+  tell: (message: string) => void,
+): Promise<boolean> {
   const client = new SteadyClient({ ...connection, connectionTimeoutMillis: timeoutMs });
   await client.connect();
   try {
@@ -146,7 +152,7 @@ async function migrate(connection: Connection, timeoutMs: number, tell: (message
     const dataSource = dataSourceOf(connection, { poolSize: 2, connectTimeoutMs: timeoutMs, patienceMs: timeoutMs });
     await dataSource.initialize();
     try {
-      await refuseNewerSchema(dataSource);
+      await refuseSchema(dataSource, options);
       await dataSource.runMigrations({ transaction: 'all' }).catch(tableInUse);
     } finally {
       await dataSource.destroy();
@@ -184,13 +190,8 @@ async function refuseUnfit(client: Client): Promise<boolean> {
   return facts?.lazy ?? false;
 }
 
-async function refuseNewerSchema(dataSource: DataSource): Promise<void> {
+async function refuseSchema(dataSource: DataSource, options: SchemaOptions): Promise<void> {
   const [history] = await dataSource.query<{ there: boolean }[]>(`SELECT to_regclass('migrations') IS NOT NULL AS there`);
-  if (!history?.there) return;
-  const applied = await dataSource.query<{ name: string }[]>('SELECT name FROM migrations');
-  const known = new Set(dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name));
-  const unknown = applied.find(({ name }) => !known.has(name));
-  if (!unknown) return;
-  const message = `metadata_store.dsn: the metadata was written by a newer CallFS (it has "${unknown.name}"). Start that version, or restore a backup.`;
-  throw new CallfsError('METADATA_UNAVAILABLE', message);
+  const applied = history?.there ? await dataSource.query<{ name: string }[]>('SELECT name FROM migrations') : [];
+  refuseUnknownSchema(dataSource, applied, 'metadata_store.dsn: the metadata', options);
 }

@@ -8,6 +8,7 @@ import { ENTITIES } from '../entities';
 import { gracesOf, type Graces } from '../graces';
 import type { QueryObserver } from '../metadata-store';
 import { MIGRATIONS } from '../migrations';
+import { refuseUnknownSchema, type SchemaOptions } from '../schema-age';
 import { DatabaseClaim } from './database-claim';
 import { Lister } from './lister';
 import { PAGE_CACHE } from './page-cache';
@@ -49,12 +50,12 @@ interface SqliteData extends MetadataData {
 }
 
 /** The same tables without a store around them, for this process alone. `METADATA_UNAVAILABLE`. */
-export async function openSqliteData(path: string): Promise<SqliteData> {
+export async function openSqliteData(path: string, options: SchemaOptions = {}): Promise<SqliteData> {
   let claim: DatabaseClaim | undefined;
   try {
     makeDurableDirectory(dirname(path));
     const taken = (claim = DatabaseClaim.take(path));
-    const dataSource = await open(path);
+    const dataSource = await open(path, options);
     const close = async () => {
       await dataSource.destroy();
       taken.release();
@@ -71,7 +72,7 @@ function openingError(error: unknown, path: string): CallfsError {
   return new CallfsError('METADATA_UNAVAILABLE', `The metadata file ${path} cannot be opened`, { cause: error });
 }
 
-async function open(path: string): Promise<DataSource> {
+async function open(path: string, options: SchemaOptions): Promise<DataSource> {
   const dataSource = new DataSource({
     type: 'better-sqlite3',
     database: path,
@@ -88,7 +89,7 @@ async function open(path: string): Promise<DataSource> {
   fs.closeSync(fs.openSync(path, 'a', 0o600));
   await dataSource.initialize();
   try {
-    await refuseNewerSchema(dataSource, path);
+    await refuseSchema(dataSource, path, options);
     await dataSource.runMigrations({ transaction: 'all' });
   } catch (error) {
     await dataSource.destroy();
@@ -97,15 +98,10 @@ async function open(path: string): Promise<DataSource> {
   return dataSource;
 }
 
-async function refuseNewerSchema(dataSource: DataSource, path: string): Promise<void> {
+async function refuseSchema(dataSource: DataSource, path: string, options: SchemaOptions): Promise<void> {
   const hasHistory = await dataSource.query<unknown[]>("SELECT 1 FROM sqlite_master WHERE name = 'migrations'");
-  if (hasHistory.length === 0) return;
-  const applied = await dataSource.query<{ name: string }[]>('SELECT name FROM migrations');
-  const known = new Set(dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name));
-  const unknown = applied.find(({ name }) => !known.has(name));
-  if (!unknown) return;
-  const message = `The metadata in ${path} was written by a newer CallFS (it has "${unknown.name}"). Start that version, or restore a backup.`;
-  throw new CallfsError('METADATA_UNAVAILABLE', message);
+  const applied = hasHistory.length > 0 ? await dataSource.query<{ name: string }[]>('SELECT name FROM migrations') : [];
+  refuseUnknownSchema(dataSource, applied, `The metadata in ${path}`, options);
 }
 
 /** The connection that TypeORM opened, for statements of our own. */

@@ -7,7 +7,7 @@ import { expectMetadata } from './expect-metadata';
 
 /**
  * Work on the tables of the store that the configuration names, while no server uses its SQLite file. Only with `make` may
- * there be none yet.
+ * there be none yet, and only then is an older schema brought up to date.
  */
 export async function withMetadata<T>(
   { config: file }: ConfigOption,
@@ -18,7 +18,7 @@ export async function withMetadata<T>(
   if (!make) expectMetadata(config);
   // Loaded only now: it brings the drivers.
   const { openMetadataData } = await import('../../composition/metadata-data.js');
-  const data = await openMetadataData(config).catch((error: unknown) => {
+  const data = await openMetadataData(config, { keepsSchema: !make }).catch((error: unknown) => {
     const explained = explainFailure(error, config);
     throw explained?.kind === 'dependency'
       ? new CommandFailure(explained.message, EXIT.unreachable, { cause: error })
