@@ -1,6 +1,6 @@
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Disks } from '../../../../test/support/disks';
 import { BlobOwnership } from './blob-ownership';
 
@@ -21,11 +21,10 @@ it('P9: a copy in the place of its original asks now and then whether it may col
   const ownership = new BlobOwnership(store, 'one');
   expect(await ownership.mayCollect(provider)).toBe(false);
 
-  let looks = 0;
-  const { read } = provider.marks!;
-  provider.marks!.read = () => (looks++, read.call(provider.marks));
+  const looks = vi.spyOn(provider.marks!, 'read');
   for (let pass = 0; pass < 10; pass++) expect(await ownership.mayCollect(provider)).toBe(false);
-  expect(looks).toBe(0);
+  expect(looks).not.toHaveBeenCalled();
+  looks.mockRestore();
 
   await ownership.adopt(provider, [ORIGINAL]);
   expect(await ownership.mayCollect(provider)).toBe(true);
