@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { memoryOf, resetPeakOf } from './memory.mjs';
 
 const CLI = fileURLToPath(new URL('../dist/apps/callfs/src/cli.js', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
@@ -49,13 +50,11 @@ export class Callfs {
 
   /** Resident memory now, and the most since the last `resetPeak`, in bytes. */
   memory() {
-    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
-    const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)[1]) * 1024;
-    return { resident: field('VmRSS'), peak: field('VmHWM') };
+    return memoryOf(this.child.pid);
   }
 
   resetPeak() {
-    writeFileSync(`/proc/${this.child.pid}/clear_refs`, '5');
+    resetPeakOf(this.child.pid);
   }
 
   async stop() {

@@ -27,10 +27,10 @@ async function main() {
   try {
     const [transfer, heads, durableFiles] = ['transfer', 'heads', 'durable-files'].map((name) => compile(gcc, name, directory));
     const tools = { wrk, transfer, heads, durableFiles };
-    const sides = { tools, directory, seconds: options.seconds, made: new Set() };
+    const sides = { tools, directory, seconds: options.seconds, made: new Set(), servers };
     servers.push((sides.nginx = await Nginx.start(nginx, join(directory, 'nginx'))));
     servers.push((sides.callfs = await Callfs.start(join(directory, 'callfs'))));
-    if (works.some(({ by }) => by !== undefined)) await startCluster(sides, programs, servers);
+    if (works.some(({ needsCluster }) => needsCluster)) await startCluster(sides, programs, servers);
     const idleBytes = sides.callfs.memory().resident;
     const results = [];
     for (const work of works) results.push(await measure(work, sides, options.rounds));
@@ -48,12 +48,11 @@ async function main() {
 async function startCluster(sides, programs, servers) {
   const folder = (name) => join(sides.directory, name);
   servers.unshift((sides.postgres = await Postgres.start(binariesOf(programs), folder('postgres'))));
-  const redis = await Redis.start(programs['redis-server'], folder('redis'), await freePort());
-  servers.unshift(redis);
+  servers.unshift((sides.redis = await Redis.start(programs['redis-server'], folder('redis'), await freePort())));
   for (const name of ['node', 'second']) {
     sides[name] = await Callfs.start(folder(name), {
       metadata_store: { type: 'postgres', dsn: sides.postgres.dsn },
-      dlm: { type: 'redis', redis_addr: [redis.address] },
+      dlm: { type: 'redis', redis_addr: [sides.redis.address] },
       instance_discovery: { instance_id: `bench-${name}` },
     });
     servers.unshift(sides[name]);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Bare } from './bare.mjs';
 import { AUTHORIZATION } from './callfs.mjs';
 import { download, durableFiles, fetches, heads, nodeLoop, upload, wrk } from './load.mjs';
 
@@ -39,6 +40,9 @@ export const WORKS = [
   peerGet('peer-get-256m', 'GET 256 MiB', LARGE, 0.8, ({ tools, seconds }, { port }, prefix) =>
     download(tools.transfer, { port, path: `${prefix}0`, seconds, headers: [AUTHORIZATION] }),
   ),
+  // What Node comes to that does nothing of what CallFS is for.
+  ...[16, 64].flatMap((connections) => [barePut(connections), bareClusterPut(connections)]),
+  bareRelay(),
 ];
 
 function small(method, name, size, connections, reach) {
@@ -177,6 +181,7 @@ function clusterGet(connections) {
     beside: 'pgbench: one prepared select',
     reach: 0.6,
     by: 'node',
+    needsCluster: true,
     unit: 'requests/s',
     prepare: async (sides) => {
       await sides.postgres.prepareRows(size);
@@ -201,6 +206,7 @@ function clusterPut(connections) {
     beside: 'pgbench: one durable upsert',
     reach: 0.5,
     by: 'node',
+    needsCluster: true,
     usesDisk: true,
     unit: 'requests/s',
     prepare: async ({ node, postgres }) => {
@@ -232,6 +238,7 @@ function twoNodes(method) {
     title: `cluster: ${method} 4 KiB, 32 connections to each of two nodes`,
     beside: '64 to one of them',
     by: 'node',
+    needsCluster: true,
     usesDisk: method === 'PUT',
     unit: 'requests/s',
     prepare: ({ node }) => inParallel(NAMES, (number) => node.request('PUT', `${prefix}${number}`, randomBytes(size))),
@@ -252,6 +259,7 @@ function peerGet(name, title, size, reach, ask) {
     beside: 'the same from that node',
     reach,
     by: 'second',
+    needsCluster: true,
     unit: size === LARGE ? 'bytes/s' : 'requests/s',
     prepare: ({ node, second }) =>
       inParallel(size === LARGE ? 1 : NAMES, async (number) => {
@@ -260,6 +268,59 @@ function peerGet(name, title, size, reach, ask) {
       }),
     ours: (sides) => ask(sides, sides.second, prefix),
     other: (sides) => ask(sides, sides.node, prefix),
+  };
+}
+
+function barePut(connections) {
+  const { title, ours, ...rest } = put('bare-put-4k', 'new names', 0, connections);
+  return {
+    ...rest,
+    name: `bare-put-4k-${connections}`,
+    ...bare(title, ({ directory }) => ['sqlite', join(directory, `bare-${connections}.sqlite`)]),
+    ours: (sides) => ours({ ...sides, callfs: sides.bare }),
+  };
+}
+
+function bareClusterPut(connections) {
+  const { title, prepare, ours, ...rest } = clusterPut(connections);
+  return {
+    ...rest,
+    name: `bare-cluster-put-4k-${connections}`,
+    ...bare(title, ({ postgres, redis }) => ['postgres', postgres.dsn, redis.address]),
+    ours: (sides) => ours({ ...sides, node: sides.bare }),
+  };
+}
+
+function bareRelay() {
+  const path = '/v1/files/bench/bare-relay';
+  const get = ({ tools, seconds }, { port }) => download(tools.transfer, { port, path, seconds, headers: [AUTHORIZATION] });
+  const { prepare, ...rest } = bare("GET 256 MiB of another node's blob", ({ node }) => ['relay', node.port]);
+  return {
+    name: 'bare-relay-256m',
+    ...rest,
+    beside: 'the same from that node',
+    needsCluster: true,
+    unit: 'bytes/s',
+    prepare: async (sides) => {
+      await sides.node.request('PUT', path, randomBytes(LARGE));
+      await prepare(sides);
+    },
+    ours: (sides) => get(sides, sides.bare),
+    other: (sides) => get(sides, sides.node),
+  };
+}
+
+/** The parts of a work whose side is a bare server; `start` gives the arguments of bare-server.mjs. */
+function bare(title, start) {
+  return {
+    title: `a bare Node server: ${title}`,
+    by: 'bare',
+    reach: undefined,
+    prepare: async (sides) => {
+      if (sides.postgres) await sides.postgres.prepareRows(4 * KIB);
+      sides.bare = await Bare.start(...start(sides));
+      sides.servers.unshift(sides.bare);
+    },
   };
 }
 
