@@ -143,6 +143,20 @@ it('A3 a key ends with its links also when there are so many that PostgreSQL tak
   expect((await download(one.anonymous(), token)).outcome).toBe('410 LINK_GONE');
 });
 
+it('A3 a link ends with its key also when the node was killed before it could end the link', async () => {
+  const [one, two] = nodes;
+  const path = `${await freshDirectory(one.client())}/file`;
+  await must(one.client().put(path, 'content'));
+  const stolen = await issueKey(one, { user: 'root' });
+  const [first, { token }] = [await makeLink(stolen.client, path), await makeLink(stolen.client, path)];
+  expect((await download(two.anonymous(), first.token)).status).toBe(200);
+  // As far as it comes in its first transaction.
+  await postgres.query(`UPDATE api_key SET revoked_ms = 1 WHERE id = '${stolen.id}'`, database);
+  expect((await download(two.anonymous(), token)).outcome).toBe('410 LINK_GONE');
+  const { items } = (await must(two.client().request('GET', '/v1/links?limit=2'))).json as { items: { status: string }[] };
+  expect(items.map(({ status }) => status)).toEqual(['revoked', 'revoked']);
+});
+
 it('the audit has what both nodes did', async () => {
   const [one, two] = nodes;
   await must(one.client().put('/by-one', 'x'));

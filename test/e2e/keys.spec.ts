@@ -524,7 +524,9 @@ describe('users', () => {
     await must(client.put('/home/dora/file', 'mine'));
     const entry = await root.head('/home/dora/file');
     expect([entry.header('x-callfs-owner'), entry.header('x-callfs-mode')]).toEqual(['dora', '0640']);
+    const { token } = await makeLink(client, '/home/dora/file');
     expect((await root.postJson('/v1/admin/users', { name: 'dora' })).outcome).toBe('409 USER_ALREADY_EXISTS');
+    expect((await download(server.anonymous(), token)).text).toBe('mine');
 
     const upload = await beginUpload(client, '/home/dora/late');
     await must(root.request('DELETE', '/v1/admin/users/dora'));

@@ -153,12 +153,14 @@ export class AccessRows {
   /** With none of the keys and links that somebody of that name had before. `USER_ALREADY_EXISTS`. */
   async insertAccount({ name, uid, gid, groups, umask, createdMs, createdBy }: AccountRow): Promise<void> {
     const parameters = [name, uid, gid, JSON.stringify(groups), umask, createdMs, createdBy];
+    // The links that would be ended now are those of the user that there is.
+    if (await this.hasAccount(name)) throw isThere(name);
     await this.endLinks('user_name = ?', name);
     try {
       await this.change({ sql: INSERT_ACCOUNT, parameters }, this.endOfKeys(name));
     } catch (error) {
       if (!CallfsError.is(error, 'CONFLICT')) throw error;
-      throw new CallfsError('USER_ALREADY_EXISTS', `There is a user ${name} already.`, { cause: error, details: { user: name } });
+      throw isThere(name, error);
     }
   }
 
@@ -172,6 +174,10 @@ export class AccessRows {
     // They do not work without their user.
     await this.endLinks('user_name = ?', name);
     return true;
+  }
+
+  private async hasAccount(name: string): Promise<boolean> {
+    return (await this.store.tables.read('access', 'SELECT 1 AS found FROM account WHERE name = ?', name)).length > 0;
   }
 
   /** Of a user's keys. */
@@ -207,4 +213,8 @@ export class AccessRows {
 function keyOf({ verbs, nowMs, ...row }: StoredKey): KeyRow {
   const isExpired = row.expiresMs !== null && row.expiresMs <= nowMs;
   return { ...row, isExpired, verbs: verbs.split(',') as KeyVerb[] };
+}
+
+function isThere(name: string, cause?: unknown): CallfsError {
+  return new CallfsError('USER_ALREADY_EXISTS', `There is a user ${name} already.`, { cause, details: { user: name } });
 }

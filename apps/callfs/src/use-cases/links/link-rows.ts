@@ -96,7 +96,7 @@ export class LinkRows {
     const [spent = []] = await this.tables.transaction('link', [
       {
         sql: `UPDATE link SET uses = uses + 1, last_use = ?
-          WHERE id = ? AND uses < max_uses AND revoked_ms IS NULL AND expires_ms > ${now} RETURNING uses`,
+          WHERE id = ? AND uses < max_uses AND ${REVOKED_MS} IS NULL AND expires_ms > ${now} RETURNING uses`,
         parameters: [use.id, link.id],
       },
       {
@@ -113,7 +113,7 @@ export class LinkRows {
     const { now } = this.tables;
     const sql = `UPDATE link_use SET bytes_left = bytes_left - CAST(? AS BIGINT)
       WHERE id = ? AND link_id = ? AND bytes_left >= CAST(? AS BIGINT) AND expires_ms > ${now}
-        AND EXISTS (SELECT 1 FROM link WHERE link.id = link_use.link_id AND revoked_ms IS NULL AND link.expires_ms > ${now})
+        AND EXISTS (SELECT 1 FROM link WHERE link.id = link_use.link_id AND ${REVOKED_MS} IS NULL AND link.expires_ms > ${now})
       RETURNING bytes_left`;
     return (await this.tables.write('link', sql, bytes, useId, link.id, bytes)).length > 0;
   }
@@ -184,8 +184,11 @@ interface LinkRow {
   revoked_ms: number | null;
 }
 
+/** A link ends with the key that it was made with, even before that is noted in its own row. */
+const REVOKED_MS = 'COALESCE(link.revoked_ms, (SELECT api_key.revoked_ms FROM api_key WHERE api_key.id = link.key_id))';
+
 const COLUMNS = `id, token_hash, path, inode_id, content_id, user_name, key_id, filename, password, allow_cidrs, max_uses, uses,
-  created_ms, expires_ms, revoked_ms`;
+  created_ms, expires_ms, ${REVOKED_MS} AS revoked_ms`;
 
 function linkOf(row: LinkRow): Link {
   return {
