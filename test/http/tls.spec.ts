@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { once } from 'node:events';
 import { afterAll, expect, it } from 'vitest';
-import { selfSignedCertificate } from '../../apps/callfs/src/cli/tls/self-signed-certificate';
+import { BACKDATED_MS, selfSignedCertificate } from '../../apps/callfs/src/cli/tls/self-signed-certificate';
 import { reloadCertificate } from '../../apps/callfs/src/http/server';
 import { rawExchange, rawRequest } from '../support/raw';
 import { auth } from './support/shell';
@@ -89,6 +89,18 @@ it('keeps the old one, too, while that is valid and the new one has expired', as
   expect(await servedName()).toBe(valid);
   const told = shell.lines().filter(({ level }) => level === 'error');
   expect(JSON.stringify(told.at(-1))).toMatch(/server\.cert_file: the certificate expired on .+; clients will refuse it/);
+});
+
+it('keeps the old one until the new one is valid, and then takes that by itself', async () => {
+  const valid = await servedName();
+  const later = selfSignedCertificate(['later.example'], 5, new Date(Date.now() + BACKDATED_MS + 3000));
+  writeFileSync(certFile, later.certificatePem);
+  writeFileSync(keyFile, later.keyPem);
+  expect(await reloadCertificate(shell.app)).toBe(false);
+  expect(await servedName()).toBe(valid);
+  const told = shell.lines().filter(({ level }) => level === 'error');
+  expect(JSON.stringify(told.at(-1))).toMatch(/server\.cert_file: the certificate is not valid before .+; it is taken up then/);
+  await expect.poll(servedName, { timeout: 30_000 }).toBe('CallFS development (later.example)');
 });
 
 it('notices by itself that the files have changed', async () => {

@@ -8,6 +8,8 @@ import { expiryOf, type CertificatePair } from './tls';
 
 /** Polled, not watched: certificates are often renewed by swapping a symbolic link, which watches do not see. */
 const POLL_MS = 5_000;
+/** What `setTimeout` can wait for. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface CertificateFiles {
   readonly certFile: string;
@@ -17,6 +19,8 @@ interface CertificateFiles {
 /** Takes up a renewed certificate without a restart: when its files change, and when told (`SIGHUP`). A bad pair is logged and the old one kept. */
 export class CertificateReload {
   private expiresAtMs: number;
+  /** When a certificate that is early becomes valid. */
+  private again: NodeJS.Timeout | undefined;
   private readonly onChange = (): void => void this.reload();
 
   constructor(
@@ -33,7 +37,10 @@ export class CertificateReload {
   watch(): void {
     const files = [this.files.certFile, this.files.keyFile];
     for (const file of files) watchFile(file, { interval: POLL_MS, persistent: false }, this.onChange);
-    this.server.once('close', () => files.forEach((file) => unwatchFile(file, this.onChange)));
+    this.server.once('close', () => {
+      clearTimeout(this.again);
+      for (const file of files) unwatchFile(file, this.onChange);
+    });
     onCollect(this.expiry, (gauge) => gauge.set((this.expiresAtMs - Date.now()) / 1000));
   }
 
@@ -58,10 +65,15 @@ export class CertificateReload {
     }
   }
 
-  /** Of one that clients will refuse nothing is gained, as long as they take the old one. */
+  /** Of one that clients will refuse nothing is gained, as long as they take the old one. One that is early is tried again in time. */
   private expectNoWorse(pair: DatedPair): void {
+    clearTimeout(this.again);
     const now = new Date();
     const warning = certificateWarning(pair, now);
-    if (warning !== undefined && this.expiresAtMs > now.getTime()) throw new Error(`server.cert_file: ${warning}`);
+    if (warning === undefined || this.expiresAtMs <= now.getTime()) return;
+    const earlyMs = pair.validFrom.getTime() - now.getTime();
+    if (earlyMs <= 0) throw new Error(`server.cert_file: ${warning}`);
+    this.again = setTimeout(this.onChange, Math.min(earlyMs + 1, LONGEST_TIMER_MS)).unref();
+    throw new Error(`server.cert_file: the certificate is not valid before ${pair.validFrom.toISOString()}; it is taken up then`);
   }
 }

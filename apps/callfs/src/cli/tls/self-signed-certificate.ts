@@ -11,7 +11,7 @@ export interface SelfSigned {
 const ECDSA_WITH_SHA256 = sequence(objectId('1.2.840.10045.4.3.2'));
 const V3 = explicit(0, integer(Buffer.from([2])));
 /** Clocks differ: valid from an hour ago. */
-const BACKDATED_MS = 3_600_000;
+export const BACKDATED_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 /** A certificate (RFC 5280, ECDSA P-256) for these host names and addresses, signed by its own key: for development. */
