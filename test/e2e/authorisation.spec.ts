@@ -5,7 +5,7 @@ import { makeLink, type MadeLink } from '../support/links';
 import { issueKey } from '../support/keys';
 import { overSocket } from '../support/sockets';
 import { useServer } from '../support/use-server';
-import { begin, begun, send, status, TUS } from '../uploads/tus-client';
+import { begin, begun, PART, send, status, TUS } from '../uploads/tus-client';
 
 /**
  * A4: every route × who asks. `reader` meets things that others may read, `writer` things that its group may write,
@@ -98,6 +98,13 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   'PATCH /v1/uploads/{id}': {
     act: async (client) => send(client, await begun(root, 3, { path: '/never' }), 0, 'ab'),
+    statuses: [401, 404, 404, 404, 204, 403],
+  },
+  'POST /v1/uploads/{id}': {
+    act: async (client) => {
+      const headers = { ...PART, 'upload-offset': '0', 'x-http-method-override': 'PATCH' };
+      return client.request('POST', await begun(root, 3, { path: '/never' }), { headers, body: 'ab' });
+    },
     statuses: [401, 404, 404, 404, 204, 403],
   },
   'DELETE /v1/uploads/{id}': {
