@@ -2,19 +2,13 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
 import type { Logger } from 'pino';
 import type { Gauge } from 'prom-client';
-import { certificateWarning, loadCertificate, type CertificatePair as DatedPair } from '../config/startup/certificate';
+import { certificateWarning, loadCertificate, type CertificateFiles, type CertificatePair } from '../config/startup/certificate';
 import { onCollect } from '../metrics/on-collect';
-import { expiryOf, type CertificatePair } from './tls';
 
 /** Polled, not watched: certificates are often renewed by swapping a symbolic link, which watches do not see. */
 const POLL_MS = 5_000;
 /** What `setTimeout` can wait for. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-interface CertificateFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
 
 /** Takes up a renewed certificate without a restart: when its files change, and when told (`SIGHUP`). A bad pair is logged and the old one kept. */
 export class CertificateReload {
@@ -30,7 +24,7 @@ export class CertificateReload {
     private readonly logger: Logger,
     private readonly expiry: Gauge,
   ) {
-    this.expiresAtMs = expiryOf(first).getTime();
+    this.expiresAtMs = first.expires.getTime();
   }
 
   /** Watches the files until the server is closed. */
@@ -66,7 +60,7 @@ export class CertificateReload {
   }
 
   /** Of one that clients will refuse nothing is gained, as long as they take the old one. One that is early is tried again in time. */
-  private expectNoWorse(pair: DatedPair): void {
+  private expectNoWorse(pair: CertificatePair): void {
     clearTimeout(this.again);
     const now = new Date();
     const warning = certificateWarning(pair, now);

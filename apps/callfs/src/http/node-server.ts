@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { CertificatePair } from '../config/startup/certificate';
 import { connectionsOpen } from '../memory/heap-growth';
 import type { ClientError } from './client-error';
 import type { HttpFront } from './front';
@@ -10,7 +11,6 @@ import { ifStillSilent } from './idle-timeout';
 import { URL_MAX_BYTES } from './request-target';
 import { SocketRequest } from './sockets/socket-request';
 import { responseTo } from './sockets/upgrade';
-import type { CertificatePair } from './tls';
 
 export type NodeServer = http.Server | https.Server;
 
@@ -22,7 +22,7 @@ export interface NodeServerOptions {
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
   /** HTTPS when given. */
-  readonly certificate?: CertificatePair;
+  readonly certificate?: Pick<CertificatePair, 'cert' | 'key'>;
 }
 
 /**
@@ -46,7 +46,7 @@ export function createNodeServer(options: NodeServerOptions, front: HttpFront, c
   const server =
     options.certificate === undefined
       ? http.createServer(settings)
-      : https.createServer({ ...settings, ...options.certificate, minVersion: 'TLSv1.2' });
+      : https.createServer({ ...settings, cert: options.certificate.cert, key: options.certificate.key, minVersion: 'TLSv1.2' });
   server.timeout = options.writeTimeoutMs;
   // Node drops what is above this number in silence; the bytes are bounded already.
   server.maxHeadersCount = 0;

@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import type { CallfsConfig, ListenAddress } from '../config/config';
+import { loadCertificate } from '../config/startup/certificate';
 import { AccessLog } from '../logging/access-log';
 import { programLogger } from '../logging/program-logger';
 import type { Log } from '../logging/log';
@@ -22,7 +23,7 @@ import { serveDocs } from './openapi/docs-page';
 import { RemoteAddress } from './remote-address';
 import { RequestAuthenticator } from './request-authenticator';
 import { RequestRecorder } from './request-recorder';
-import { readCertificate, speaksTls } from './tls';
+import { speaksTls } from './tls';
 
 /**
  * Composes the application and initialises it; it does not listen yet. `appModule` imports `HttpShellModule.forRoot` and
@@ -30,7 +31,7 @@ import { readCertificate, speaksTls } from './tls';
  */
 export async function createHttpApp(appModule: Type | DynamicModule, config: CallfsConfig): Promise<NestFastifyApplication> {
   const { server } = config;
-  const certificate = speaksTls(server) ? await readCertificate(server) : undefined;
+  const certificate = speaksTls(server) ? loadCertificate(server) : undefined;
   const { readTimeoutMs, writeTimeoutMs } = server;
   const adapter = new CallfsAdapter({ readTimeoutMs, writeTimeoutMs, certificate });
   const app = await NestFactory.create<NestFastifyApplication>(appModule, adapter, {
