@@ -95,16 +95,8 @@ Examples:
   }
 
   /** The latest first. */
-  private async latest(client: AdminClient, { limit, ...options }: AuditOptions): Promise<AuditView[]> {
-    const entries: AuditView[] = [];
-    let cursor: string | undefined;
-    do {
-      const query = { ...filterOf(options), since: options.since, limit: Math.min(PAGE, limit - entries.length), cursor };
-      const page = await client.get<Page>('/v1/admin/audit', query);
-      entries.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor !== undefined && entries.length < limit);
-    return entries;
+  private latest(client: AdminClient, { limit, ...options }: AuditOptions): Promise<AuditView[]> {
+    return this.read(client, { ...filterOf(options), since: options.since }, limit);
   }
 
   private async follow(
@@ -128,15 +120,20 @@ Examples:
   }
 
   /** Of the last so many milliseconds, as the server's clock has them: this machine may have another time. The latest last. */
-  private async recent(client: AdminClient, options: AuditOptions, spanMs: number): Promise<AuditView[]> {
-    const query = { ...filterOf(options), since: `${Math.ceil(spanMs)}ms`, order: 'asc', limit: PAGE };
+  private recent(client: AdminClient, options: AuditOptions, spanMs: number): Promise<AuditView[]> {
+    return this.read(client, { ...filterOf(options), since: `${Math.ceil(spanMs)}ms`, order: 'asc' }, Infinity);
+  }
+
+  /** Page by page, up to `most`. */
+  private async read(client: AdminClient, query: Record<string, string | undefined>, most: number): Promise<AuditView[]> {
     const entries: AuditView[] = [];
     let cursor: string | undefined;
     do {
-      const page = await client.get<Page>('/v1/admin/audit', { ...query, cursor });
+      const limit = Math.min(PAGE, most - entries.length);
+      const page = await client.get<Page>('/v1/admin/audit', { ...query, limit, cursor });
       entries.push(...page.items);
       cursor = page.next_cursor;
-    } while (cursor !== undefined);
+    } while (cursor !== undefined && entries.length < most);
     return entries;
   }
 }
