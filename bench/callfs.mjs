@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { memoryOf, resetPeakOf } from './memory.mjs';
+import { ChildServer } from './child-server.mjs';
 
 const CLI = fileURLToPath(new URL('../dist/apps/callfs/src/cli.js', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
@@ -13,7 +12,7 @@ export const KEY = 'bench-key-0123456789abcdef';
 export const AUTHORIZATION = `Authorization: Bearer ${KEY}`;
 
 /** The program as it ships: durable, with access log and metrics, one node, the embedded metadata unless `settings` say else. */
-export class Callfs {
+export class Callfs extends ChildServer {
   /** `preload`: a script that is to run in it as well. */
   static async start(directory, settings = {}, preload = undefined) {
     await mkdir(directory, { recursive: true });
@@ -32,13 +31,9 @@ export class Callfs {
   }
 
   constructor(directory, child) {
+    super(child);
     this.directory = directory;
-    this.child = child;
     this.database = join(directory, 'metadata.sqlite');
-  }
-
-  get url() {
-    return `http://127.0.0.1:${this.port}`;
   }
 
   async request(method, path, body) {
@@ -46,21 +41,6 @@ export class Callfs {
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text.slice(0, 300)}`);
     return text;
-  }
-
-  /** Resident memory now, and the most since the last `resetPeak`, in bytes. */
-  memory() {
-    return memoryOf(this.child.pid);
-  }
-
-  resetPeak() {
-    resetPeakOf(this.child.pid);
-  }
-
-  async stop() {
-    if (this.child.exitCode !== null) return;
-    this.child.kill('SIGTERM');
-    await once(this.child, 'exit');
   }
 
   /** The log says where it listens, in a line of its own. */

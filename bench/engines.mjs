@@ -1,8 +1,8 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { ended } from './child-server.mjs';
 
 const run = promisify(execFile);
 const ROWS = 1000;
@@ -96,12 +96,6 @@ async function attempted(work, child) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-}
-
-async function ended(child, signal) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill(signal);
-  await once(child, 'exit');
 }
 
 function idOf(flag) {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ended } from './child-server.mjs';
 import { freePort } from './free-port.mjs';
 
 /** nginx as it is quickest: one worker, sendfile, no log; uploads through WebDAV with large buffers. Nothing of the system's. */
@@ -31,9 +31,7 @@ export class Nginx {
   }
 
   async stop() {
-    if (this.child.exitCode !== null) return;
-    this.child.kill('SIGQUIT');
-    await once(this.child, 'exit');
+    await ended(this.child, 'SIGQUIT');
   }
 
   async waitForPort() {

@@ -282,11 +282,14 @@ function barePut(connections) {
 }
 
 function bareClusterPut(connections) {
-  const { title, prepare, ours, ...rest } = clusterPut(connections);
+  const { title, ours, ...rest } = clusterPut(connections);
   return {
     ...rest,
     name: `bare-cluster-put-4k-${connections}`,
-    ...bare(title, ({ postgres, redis }) => ['postgres', postgres.dsn, redis.address]),
+    ...bare(title, async ({ postgres, redis }) => {
+      await postgres.prepareRows(4 * KIB);
+      return ['postgres', postgres.dsn, redis.address];
+    }),
     ours: (sides) => ours({ ...sides, node: sides.bare }),
   };
 }
@@ -294,31 +297,28 @@ function bareClusterPut(connections) {
 function bareRelay() {
   const path = '/v1/files/bench/bare-relay';
   const get = ({ tools, seconds }, { port }) => download(tools.transfer, { port, path, seconds, headers: [AUTHORIZATION] });
-  const { prepare, ...rest } = bare("GET 256 MiB of another node's blob", ({ node }) => ['relay', node.port]);
   return {
     name: 'bare-relay-256m',
-    ...rest,
+    ...bare("GET 256 MiB of another node's blob", async ({ node }) => {
+      await node.request('PUT', path, randomBytes(LARGE));
+      return ['relay', node.port];
+    }),
     beside: 'the same from that node',
     needsCluster: true,
     unit: 'bytes/s',
-    prepare: async (sides) => {
-      await sides.node.request('PUT', path, randomBytes(LARGE));
-      await prepare(sides);
-    },
     ours: (sides) => get(sides, sides.bare),
     other: (sides) => get(sides, sides.node),
   };
 }
 
-/** The parts of a work whose side is a bare server; `start` gives the arguments of bare-server.mjs. */
+/** The parts of a work whose side is a bare server; `start` prepares it and gives the arguments of bare-server.mjs. */
 function bare(title, start) {
   return {
     title: `a bare Node server: ${title}`,
     by: 'bare',
     reach: undefined,
     prepare: async (sides) => {
-      if (sides.postgres) await sides.postgres.prepareRows(4 * KIB);
-      sides.bare = await Bare.start(...start(sides));
+      sides.bare = await Bare.start(...(await start(sides)));
       sides.servers.unshift(sides.bare);
     },
   };
